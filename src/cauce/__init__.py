@@ -1,0 +1,46 @@
+"""Cauce: one text model, every current. From a labelled file to a model that answers online, in batches and on streams.
+
+>>> import cauce
+>>> cauce.load("echo").predict(["banana"])[0].label
+'many_a'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cauce.api import evaluate
+    from cauce.errors import CauceError
+    from cauce.evaluation.metrics import Report
+    from cauce.model.model import Model, load
+    from cauce.model.predictions import Prediction, Predictions
+    from cauce.recipes.train import Run, train
+
+__all__ = ["CauceError", "Model", "Prediction", "Predictions", "Report", "Run", "evaluate", "load", "train"]
+
+_WHERE = {
+    "CauceError": "cauce.errors",
+    "Model": "cauce.model.model",
+    "Prediction": "cauce.model.predictions",
+    "Predictions": "cauce.model.predictions",
+    "Report": "cauce.evaluation.metrics",
+    "Run": "cauce.recipes.train",
+    "evaluate": "cauce.api",
+    "load": "cauce.model.model",
+    "train": "cauce.recipes.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `import cauce` alone stays instant."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'cauce' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,89 @@
+"""`cauce doctor`: what this machine has, whether a model folder is sound, and what to do about what is not."""
+
+from __future__ import annotations
+
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cauce.cli import show
+
+EXAMPLES = """\b
+Examples:
+  cauce doctor
+  cauce doctor model/"""
+
+
+def doctor(
+    model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A model folder to examine too.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
+) -> None:
+    """Examine this machine and, if named, a model folder."""
+    findings = _machine()
+    if model is not None:
+        findings += _model(model)
+    if json:
+        show.as_json([{"what": what, "state": state, "hint": hint} for what, state, hint in findings])
+        return
+    show.table(("what", "state", "hint"), findings)
+
+
+def _machine() -> list[tuple[str, str, str]]:
+    from cauce.settings import settings
+    from cauce.text import compiled, threads
+
+    findings = [
+        ("cauce", version("cauce"), ""),
+        ("python", f"{platform.python_version()} on {platform.machine()}", ""),
+        ("threads", f"{threads.threads()} (available: {threads.available()})", "" if settings().threads is None else "set by CAUCE_THREADS"),
+        ("home", str(settings().home), ""),
+    ]
+    folder = compiled.cache_folder()
+    hint = "" if folder else "each start compiles again; set CAUCE_KERNEL_CACHE to a folder of your own"
+    findings.append(("kernel cache", str(folder) if folder else "none: compiled in memory", hint))
+    from cauce.model.model import load
+
+    start = time.perf_counter()
+    load("echo").predict(["warm"])
+    findings.append(("kernels", f"ready after {time.perf_counter() - start:.2f} s", ""))
+    return findings + [_extra(extra, packages) for extra, packages in sorted(_extras().items())]
+
+
+def _model(folder: Path) -> list[tuple[str, str, str]]:
+    from cauce.model.model import load
+
+    start = time.perf_counter()
+    opened = load(folder)
+    return [
+        ("model", f"{opened.name}@{opened.version}", ""),
+        ("labels", ", ".join(opened.labels), ""),
+        ("variant", opened.variant, ""),
+        ("hashes and golden rows", f"right, loaded in {time.perf_counter() - start:.2f} s", ""),
+    ]
+
+
+def _extras() -> dict[str, list[str]]:
+    """The packages of each extra, from the installed metadata."""
+    extras: dict[str, list[str]] = {}
+    for line in requires("cauce") or []:
+        if "extra ==" in line:
+            extra = line.split("extra ==")[1].strip().strip("\"'")
+            name = line.split(";")[0].split("[")[0]
+            extras.setdefault(extra, []).append("".join(char for char in name.split("=")[0].split("<")[0].split(">")[0].split("!")[0] if char.strip()))
+    return extras
+
+
+def _extra(extra: str, packages: list[str]) -> tuple[str, str, str]:
+    missing = []
+    for package in packages:
+        try:
+            version(package)
+        except PackageNotFoundError:
+            missing.append(package)
+    if not missing:
+        return f"extra {extra}", "installed", ""
+    return f"extra {extra}", f"not installed ({', '.join(missing)})", f'pip install "cauce[{extra}]"'

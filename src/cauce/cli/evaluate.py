@@ -1,0 +1,44 @@
+"""`cauce evaluate`: what a model is worth on labelled rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cauce.cli import show
+
+EXAMPLES = """\b
+Examples:
+  cauce evaluate model/ test.csv
+  cauce evaluate model/ test_text.txt --json"""
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model folder.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labelled file, as for training.")],
+    text: Annotated[str | None, typer.Option(help="The column of the text. [default: the model's, or guessed]")] = None,
+    label: Annotated[str | None, typer.Option(help="The column of the label. [default: guessed]")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
+) -> None:
+    """Measure a model on labelled rows; every figure has its 95 % interval."""
+    from cauce.api import evaluate as measure
+    from cauce.model.model import load
+
+    opened = load(model)
+    report = measure(opened, data, text=text, label=label)
+    if json:
+        show.as_json({**report.as_dict(), "model": {"name": opened.name, "version": opened.version, "variant": opened.variant}})
+        return
+    show.say(f"{opened.name}@{opened.version[:12]}  {report.rows} rows" + (f", {report.errors} not answered" if report.errors else "") + "\n")
+    show.table(("metric, with 95 % interval", "value"), [(name, str(figure)) for name, figure in report.metrics.items()])
+    show.say("")
+    show.table(
+        ("label", "rows", "precision", "recall", "f1"),
+        [
+            (label, str(int(counts.sum())), *(str(report.per_class[label][part]) for part in ("precision", "recall", "f1")))
+            for label, counts in zip(report.labels, report.confusion, strict=True)
+        ],
+    )
+    show.next_command(f"cauce predict {model} --explain TEXT")

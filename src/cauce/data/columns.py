@@ -1,0 +1,50 @@
+"""Which column is the text and which is the label: named by the caller, or guessed and said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cauce.errors import ColumnMissing, nearest
+
+NAMES = {
+    "text": (
+        "text", "tweet", "message", "review", "comment", "sentence", "content", "body", "post", "clean_text", "utterance", "question",
+        "texto", "tuit", "mensaje", "comentario", "opinion", "opinión", "reseña", "frase", "contenido", "pregunta",
+    ),
+    "label": (
+        "label", "labels", "class", "category", "sentiment", "target", "y", "intent", "polarity", "rating", "emotion",
+        "etiqueta", "clase", "categoria", "categoría", "sentimiento", "polaridad", "intencion", "intención",
+    ),
+}  # fmt: skip
+
+
+def wanted(name: str | None, names: list[str], source: str) -> tuple[str, str] | None:
+    """The column that the caller named, or None where none was.
+
+    Raises:
+        ColumnMissing: it is not there; the nearest is named.
+    """
+    if name is None:
+        return None
+    if name not in names:
+        raise ColumnMissing(f'there is no column "{name}"', where=source, hint=nearest(name, names) or f"the columns are: {', '.join(names)}")
+    return name, ""
+
+
+def guess(role: str, columns: dict[str, list[Any]], *, taken: str | None, source: str) -> tuple[str, str]:
+    """A column by its usual names; of two columns, the longer texts are the text.
+
+    Raises:
+        ColumnMissing: no column is likely.
+    """
+    left = [name for name in columns if name != taken]
+    by_name = {name.strip().lower(): name for name in reversed(left)}
+    found = next((by_name[usual] for usual in NAMES[role] if usual in by_name), None)
+    if found is None and len(columns) == 2 and left:
+        lengths = {name: sum(len(cell or "") for cell in columns[name]) for name in left}
+        found = max(left, key=lambda name: lengths[name]) if role == "text" else min(left, key=lambda name: lengths[name])
+    if found is None:
+        raise ColumnMissing(
+            f"which column is the {role}?", where=source, hint=f"name it with --{role}; the columns are: {', '.join(columns)}"
+        )
+    return found, f'{role} is the column "{found}"'

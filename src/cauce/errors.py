@@ -1,0 +1,257 @@
+"""Every error of Cauce: one tree. Exit code and HTTP status live on the class, the hint says what to do.
+
+CauceError                        exit 1  http 500
+├── InputError                    exit 2  http 422   the caller can mend it
+│   ├── FileMissing                       http 404   no such file
+│   ├── ColumnMissing                                a column that is not there; the nearest is named
+│   ├── UnreadableData                               not text in UTF-8, a NUL byte, a ragged row, not JSON
+│   ├── LineTooLong                       http 413   a line or cell over the limit
+│   ├── EmptyData                                    a file without rows
+│   ├── TooFewLabels                                 one class only, or a class too small to split
+│   ├── UnknownLabel                                 a label that the model was not trained on
+│   ├── UnknownName                                  a recipe, variant or option value that does not exist
+│   ├── WrongRows                                    rows that do not fit the model's inputs
+│   ├── OutputExists                                 what would be written is there already
+│   ├── CannotWrite                                  the place to write to is read-only or is not a folder
+│   └── BadSetting                                   cauce.toml or an environment variable holds a wrong value
+├── ModelFolderError              exit 3  http 503   the model folder is wrong
+│   ├── NotAModel                                    no cauce.json, or not one of ours
+│   ├── NewerFormat                                  written by a later Cauce
+│   ├── UnknownTask                                  a task or runtime that this Cauce does not know
+│   ├── FileGone                                     a file of the folder is missing
+│   ├── Truncated                                    a file is shorter than was written
+│   ├── Tampered                                     a file does not match its hash
+│   ├── PathEscapes                                  a path that leads out of the folder
+│   ├── PickleRefused                                a pickle: loading one runs code
+│   └── GoldenFailed                                 the model does not give the answers it was saved with
+├── Unavailable                   exit 4  http 503   try again later
+│   └── StorageFull                       http 507   no space left where the output goes
+├── MissingExtra                  exit 2  http 501   an optional part is not installed; the pip line is in the hint
+└── Interrupted                   exit 130           Ctrl-C; nothing half-written is left
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+
+class CauceError(Exception):
+    """What happened with which value (`message`), where (`where`), and what to do (`hint`)."""
+
+    code = "error"
+    exit_code = 1
+    http_status = 500
+
+    def __init__(self, message: str, *, hint: str = "", where: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint, self.where = message, hint, where
+
+    def as_dict(self) -> dict[str, str]:
+        """The error as it is shown to a program."""
+        known = {"code": self.code, "message": self.message, "where": self.where, "hint": self.hint}
+        return {key: value for key, value in known.items() if value}
+
+
+class InputError(CauceError):
+    """The caller can mend it."""
+
+    code, exit_code, http_status = "input", 2, 422
+
+
+class FileMissing(InputError):
+    """No such file."""
+
+    code, http_status = "file_missing", 404
+
+
+class ColumnMissing(InputError):
+    """A column that is not there."""
+
+    code = "column_missing"
+
+
+class UnreadableData(InputError):
+    """A file that is not what its name says, with the first place where it goes wrong."""
+
+    code = "unreadable_data"
+
+
+class LineTooLong(InputError):
+    """A line or a cell over the limit."""
+
+    code, http_status = "line_too_long", 413
+
+
+class EmptyData(InputError):
+    """A file without rows."""
+
+    code = "empty_data"
+
+
+class TooFewLabels(InputError):
+    """One class only, or a class too small to split."""
+
+    code = "too_few_labels"
+
+
+class UnknownLabel(InputError):
+    """A label that the model was not trained on."""
+
+    code = "unknown_label"
+
+
+class UnknownName(InputError):
+    """A recipe, a variant or an option's value that does not exist."""
+
+    code = "unknown_name"
+
+
+class WrongRows(InputError):
+    """Rows that do not fit the model's inputs."""
+
+    code = "wrong_rows"
+
+
+class OutputExists(InputError):
+    """What would be written is there already."""
+
+    code, http_status = "output_exists", 409
+
+
+class CannotWrite(InputError):
+    """The place to write to is read-only, or is not a folder."""
+
+    code = "cannot_write"
+
+
+class BadSetting(InputError):
+    """`cauce.toml` or an environment variable holds a wrong value."""
+
+    code = "bad_setting"
+
+
+class ModelFolderError(CauceError):
+    """The model folder is wrong."""
+
+    code, exit_code, http_status = "model_folder", 3, 503
+
+
+class NotAModel(ModelFolderError):
+    """No `cauce.json`, or not one of ours."""
+
+    code = "not_a_model"
+
+
+class NewerFormat(ModelFolderError):
+    """Written by a later Cauce."""
+
+    code = "newer_format"
+
+
+class UnknownTask(ModelFolderError):
+    """A task or a runtime that this Cauce does not know."""
+
+    code = "unknown_task"
+
+
+class FileGone(ModelFolderError):
+    """A file of the folder is missing."""
+
+    code = "file_gone"
+
+
+class Truncated(ModelFolderError):
+    """A file is shorter than was written."""
+
+    code = "truncated"
+
+
+class Tampered(ModelFolderError):
+    """A file does not match its hash."""
+
+    code = "tampered"
+
+
+class PathEscapes(ModelFolderError):
+    """A path that leads out of the folder."""
+
+    code = "path_escapes"
+
+
+class PickleRefused(ModelFolderError):
+    """A pickle: loading one runs code."""
+
+    code = "pickle_refused"
+
+
+class GoldenFailed(ModelFolderError):
+    """The model does not give the answers it was saved with."""
+
+    code = "golden_failed"
+
+
+class Unavailable(CauceError):
+    """Try again later."""
+
+    code, exit_code, http_status = "unavailable", 4, 503
+
+
+class StorageFull(Unavailable):
+    """No space left where the output goes."""
+
+    code, http_status = "storage_full", 507
+
+
+class MissingExtra(CauceError):
+    """An optional part is not installed."""
+
+    code, exit_code, http_status = "missing_extra", 2, 501
+
+
+class Interrupted(CauceError):
+    """Ctrl-C."""
+
+    code, exit_code = "interrupted", 130
+
+
+def need(module: str, *, extra: str, what: str) -> ModuleType:
+    """Import a module of an optional part, or name the pip line.
+
+    Raises:
+        MissingExtra: the module is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        raise MissingExtra(f"{what} needs {missing.name}", hint=f'install it with: pip install "cauce[{extra}]"') from None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`did you mean "x"?`, or an empty string where nothing is near."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else ""
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn the system's errors of writing into ours.
+
+    Raises:
+        StorageFull: no space, quota or file-size limit.
+        CannotWrite: read-only, or a part of the path is a file.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageFull(f"no space left to write {place}", hint="free some space, or write elsewhere with --out") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            reason = (error.strerror or str(error)).lower()
+            raise CannotWrite(f"cannot write {place}: {reason}", hint="choose a folder that you may write to") from error
+        raise

@@ -1,0 +1,175 @@
+"""`Model`: the one object that every mode calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cauce.errors import InputError, UnknownName
+from cauce.model import batching, folder, golden, rows
+from cauce.model.manifest import Calibration, Data, Input, Limits, Manifest, Recipe
+from cauce.model.predictions import COLUMNS, Predictions
+from cauce.runtimes import echo
+from cauce.runtimes.base import Explains, Runtime, open_runtime
+from cauce.text.normalize import Normalizer
+
+
+def load(path: str | Path, variant: str = "auto") -> Model:
+    """Open a model folder: every hash checked, the golden rows answered as they were when it was saved.
+
+    Args:
+        path: the folder, or `"echo"` for the fake that ships.
+        variant: one that the folder has; `"auto"` takes the best that is proven on this processor.
+
+    Raises:
+        FileMissing, ModelFolderError: see `cauce.errors`.
+        UnknownName: no such variant.
+    """
+    if path == "echo":
+        return echo_model()
+    place = Path(path)
+    manifest = folder.read(place)
+    if variant not in ("auto", manifest.variant):
+        raise UnknownName(f'the model has no variant "{variant}"', where=str(place), hint=f"it has: {manifest.variant}")
+    model = Model(manifest, open_runtime(manifest.runtime, place, manifest.variant))
+    golden.test(model, place / folder.GOLDEN)
+    return model
+
+
+def echo_model(runtime: Runtime | None = None) -> Model:
+    """A model without a folder around the echo runtime, or around one of its variations."""
+    manifest = Manifest(
+        name="echo",
+        task="classification",
+        labels=echo.LABELS,
+        inputs=(Input(name="text", type="text"),),
+        normalizer=Normalizer(lowercase=False, urls=False, users=False, repeats=0),
+        limits=Limits(),
+        calibration=Calibration(),
+        runtime="echo",
+        variant="echo",
+        recipe=Recipe(name="echo", parameters={}, seed=0),
+        data=Data(sha256="", rows=0),
+        files={},
+    )
+    return Model(manifest, runtime or echo.Echo())
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a text got its label: what each word added to the label's logit. Contributions and bias add up to the logit."""
+
+    label: str
+    logit: float
+    bias: float
+    contributions: list[tuple[str, float]]
+
+
+class Model:
+    """A model that answers. Immutable and safe to share between threads."""
+
+    def __init__(self, manifest: Manifest, runtime: Runtime) -> None:
+        self.manifest, self.runtime = manifest, runtime
+        self.version = manifest.version  # hashed once
+        self.labels, self.variant, self.name = manifest.labels, manifest.variant, manifest.name
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name}@{self.version[:12]} {self.variant} {'/'.join(self.labels[:5])}>"
+
+    def predict(self, data: Any, *, top_k: int | None = None) -> Predictions:
+        """Answer rows: a text, a list of texts or dicts, or a table. A row that cannot be answered carries its `error`.
+
+        Args:
+            top_k: show only the k best scores of each row.
+
+        Raises:
+            WrongRows, ColumnMissing: the rows as a whole do not fit the model.
+        """
+        if top_k is not None and top_k < 1:
+            raise InputError(f"top_k is {top_k}", hint="ask for 1 score or more")
+        batch, codes = rows.from_any(data, self.manifest.inputs)
+        return self._answer(batch, codes, top_k)
+
+    def predict_arrow(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with the columns label, score, scores, error, truncated, model_version and variant appended.
+
+        A column of the input that has one of these names stays, as `input_<name>`.
+        """
+        answers = self._answer(rows.select(batch, self.manifest.inputs), np.zeros(len(batch), np.uint8), None).to_arrow()
+        names = [*kept_names(batch.schema.names), *answers.schema.names]
+        return pa.RecordBatch.from_arrays([*batch.columns, *answers.columns], names)
+
+    def logits(self, batch: pa.RecordBatch) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Raw logits (n, labels) of checked rows, which were cut, and which the runtime failed on."""
+        logits, cut, failed = batching.run(self.runtime, batch)
+        if logits.shape[1] != len(self.labels):  # no row was answered
+            logits = np.zeros((len(batch), len(self.labels)), np.float32)
+        return logits, cut, failed
+
+    def explain(self, row: str | dict[str, Any]) -> Explanation:
+        """What each word added to the logit of the label that was given.
+
+        Raises:
+            InputError: the row cannot be answered, or this runtime cannot explain.
+        """
+        if not isinstance(self.runtime, Explains):
+            raise InputError(f"the runtime {self.manifest.runtime} cannot explain", hint="train with --recipe linear for explanations")
+        answer = self.predict([row])[0]
+        if answer.label is None:
+            raise InputError(f"the row cannot be answered: {answer.error}")
+        batch, _ = rows.from_any([row], self.manifest.inputs)
+        pieces, bias = self.runtime.explain(rows.cut(batch, self.manifest.inputs, self.manifest.limits.max_chars))
+        k = self.labels.index(answer.label)
+        parts = [(word, float(shares[k])) for word, shares in pieces]
+        return Explanation(answer.label, sum(share for _, share in parts) + float(bias[k]), float(bias[k]), parts)
+
+    def warm_up(self) -> None:
+        """Do now what the first call would otherwise wait for."""
+        self.runtime.warm_up()
+
+    def _answer(self, batch: pa.RecordBatch, codes: rows.Codes, top_k: int | None) -> Predictions:
+        """Check, cut, run, score; rows with a code are left out of the run."""
+        inputs, limit = self.manifest.inputs, self.manifest.limits.max_chars
+        found, truncated = rows.check(batch, inputs, limit)
+        codes = np.where(codes == rows.FINE, found, codes)
+        fine = codes == rows.FINE
+        every = bool(fine.all())
+        kept = batch if every else batch.filter(pa.array(fine))
+        logits, cut, failed = self.logits(rows.cut(kept, inputs, limit) if truncated.any() else kept)
+        scores = softmax(logits / np.float32(self.manifest.calibration.temperature))
+        if failed.any():
+            scores[failed] = np.nan
+        if every:
+            codes[failed] = rows.FAILED
+            truncated |= cut
+        else:
+            spread = np.full((len(batch), len(self.labels)), np.nan, np.float32)
+            spread[fine] = scores
+            scores = spread
+            codes[np.flatnonzero(fine)[failed]] = rows.FAILED
+            truncated[np.flatnonzero(fine)[cut]] = True
+        return Predictions(self.labels, scores, codes, truncated, self.version, self.variant, top_k)
+
+
+def kept_names(names: list[str]) -> list[str]:
+    """The names under which input columns stay beside the answers, each once."""
+    taken = {*COLUMNS, *(name for name in names if name not in COLUMNS)}
+    kept = []
+    for name in names:
+        new = name
+        while new in taken and name in COLUMNS:
+            new = f"input_{new}"
+        taken.add(new)
+        kept.append(new)
+    return kept
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Probabilities, float32 (n, k), of each row of logits (n, k)."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    return powers / powers.sum(axis=1, keepdims=True)

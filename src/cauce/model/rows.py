@@ -1,0 +1,146 @@
+"""Rows as callers have them (texts, dicts, tables) to checked Arrow columns. A row that is wrong gets a code, not an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cauce.errors import ColumnMissing, WrongRows, nearest
+from cauce.model.manifest import Input
+from cauce.text import kernels
+from cauce.text.buffers import utf8
+from cauce.text.threads import run_sliced
+
+CODES = ("", "missing_input", "empty_text", "invalid_utf8", "wrong_type", "runtime_failed")
+FINE, MISSING, EMPTY, INVALID, WRONG_TYPE, FAILED = range(len(CODES))
+
+ARROW = {"text": pa.string(), "category": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
+SMALLEST_SLICE = 4096
+
+Codes = npt.NDArray[np.uint8]
+
+
+def from_any(rows: Any, inputs: tuple[Input, ...]) -> tuple[pa.RecordBatch, Codes]:
+    """Any kind of rows as one batch of the declared columns, and a code for each row whose values could not be taken.
+
+    Raises:
+        WrongRows: not rows at all, or bare texts for a model with several inputs.
+        ColumnMissing: a table without a declared column.
+    """
+    if isinstance(rows, str):
+        rows = [rows]
+    if isinstance(rows, pa.Array | pa.ChunkedArray):
+        rows = pa.table({inputs[0].name: rows}) if len(inputs) == 1 else rows
+    if isinstance(rows, Sequence) and not isinstance(rows, bytes):
+        return _from_list(rows, inputs)
+    if not isinstance(rows, pa.RecordBatch | pa.Table):
+        if not hasattr(rows, "__arrow_c_stream__") and not hasattr(rows, "__arrow_c_array__"):
+            raise WrongRows(f"rows of type {type(rows).__name__}", hint="pass a list of texts, a list of dicts, or a table")
+        rows = pa.table(rows)
+    return select(rows, inputs), np.zeros(len(rows), np.uint8)
+
+
+def select(table: pa.RecordBatch | pa.Table, inputs: tuple[Input, ...]) -> pa.RecordBatch:
+    """The declared columns of a table, in their order and types, each in one piece.
+
+    Raises:
+        ColumnMissing: a declared column is not there.
+        WrongRows: a column's type does not fit.
+    """
+    columns = []
+    for wanted in inputs:
+        if wanted.name not in table.schema.names:
+            raise ColumnMissing(
+                f'the rows have no column "{wanted.name}"; they have {", ".join(table.schema.names) or "none"}',
+                hint=nearest(wanted.name, table.schema.names) or f"the model reads: {', '.join(i.name for i in inputs)}",
+            )
+        column = table.column(wanted.name)
+        if isinstance(column, pa.ChunkedArray):
+            column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        columns.append(_typed(column, wanted))
+    return pa.RecordBatch.from_arrays(columns, [wanted.name for wanted in inputs])
+
+
+def check(batch: pa.RecordBatch, inputs: tuple[Input, ...], max_chars: int) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    """A code for each row (0 where all is well), and which rows are longer than `max_chars`."""
+    codes = np.zeros(len(batch), np.uint8)
+    long = np.zeros(len(batch), np.bool_)
+    for wanted, column in zip(inputs, batch.columns, strict=True):
+        if wanted.type == "text":
+            status, chars = inspect(column)
+            codes[(codes == FINE) & (status == kernels.EMPTY)] = EMPTY
+            codes[(codes != MISSING) & (status == kernels.INVALID)] = INVALID
+            long |= chars > max_chars
+            if column.null_count:
+                codes[column.is_null().to_numpy(zero_copy_only=False)] = MISSING
+    return codes, long
+
+
+def inspect(column: pa.Array) -> tuple[Codes, npt.NDArray[np.int32]]:
+    """The kernels' status of each text and its number of code points."""
+    data, offsets = utf8(column)
+    status, chars = np.empty(len(column), np.uint8), np.empty(len(column), np.int32)
+    run_sliced(lambda start, end: kernels.inspect(data, offsets, start, end, status, chars), len(column), SMALLEST_SLICE)
+    return status, chars
+
+
+def cut(batch: pa.RecordBatch, inputs: tuple[Input, ...], max_chars: int) -> pa.RecordBatch:
+    """The batch with each text cut to `max_chars` code points."""
+    columns = [
+        pc.utf8_slice_codeunits(column, 0, max_chars) if wanted.type == "text" else column
+        for wanted, column in zip(inputs, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _from_list(rows: Sequence[Any], inputs: tuple[Input, ...]) -> tuple[pa.RecordBatch, Codes]:
+    codes = np.zeros(len(rows), np.uint8)
+    dicts = any(isinstance(row, Mapping) for row in rows)
+    if not dicts and len(inputs) > 1 and rows:
+        names = ", ".join(wanted.name for wanted in inputs)
+        raise WrongRows("this model reads several columns, bare texts are not enough", hint=f"pass dicts with: {names}")
+    columns = []
+    for wanted in inputs:
+        values = [row.get(wanted.name) if isinstance(row, Mapping) else row for row in rows] if dicts else rows
+        try:
+            columns.append(pa.array(values, ARROW[wanted.type]))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError, OverflowError):
+            columns.append(_one_by_one(values, wanted, codes))
+    return pa.RecordBatch.from_arrays(columns, [wanted.name for wanted in inputs]), codes
+
+
+def _one_by_one(values: Sequence[Any], wanted: Input, codes: Codes) -> pa.Array:
+    """The column with a null, and a code, where a value does not fit."""
+    kept = []
+    for row, value in enumerate(values):
+        try:
+            kept.append(pa.scalar(value, ARROW[wanted.type]))
+        except UnicodeError:
+            codes[row] = INVALID
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            codes[row] = WRONG_TYPE
+        if len(kept) == row:
+            kept.append(pa.scalar(None, ARROW[wanted.type]))
+    return pa.array([scalar.as_py() for scalar in kept], ARROW[wanted.type])
+
+
+def _typed(column: pa.Array, wanted: Input) -> pa.Array:
+    kind = column.type
+    if wanted.type in ("text", "category"):
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return column
+        if pa.types.is_dictionary(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
+            return column.cast(pa.large_string())
+    else:
+        try:
+            return column.cast(ARROW[wanted.type])
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            pass
+    raise WrongRows(
+        f'the column "{wanted.name}" holds {kind}, the model reads {wanted.type}', hint=f"turn it into {ARROW[wanted.type]} first"
+    )

@@ -1,0 +1,252 @@
+"""From a labelled file to a model folder: read, split, fit, save, measure what was saved."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cauce.data.dataset import Dataset
+from cauce.data.read import read
+from cauce.data.split import split
+from cauce.errors import InputError, UnknownName, nearest
+from cauce.evaluation.evaluate import evaluate
+from cauce.evaluation.metrics import Report, report
+from cauce.model import folder, golden
+from cauce.model.manifest import Calibration, Data, Input, Limits, Manifest, Recipe
+from cauce.model.model import Model, load
+from cauce.recipes import linear
+from cauce.runtimes.base import open_runtime
+from cauce.text.threads import threads
+
+RECIPES = {"linear": linear}
+THREE_PARTS, TWO_PARTS = (0.7, 0.15, 0.15), (0.9, 0.1)
+GOLDEN_ROWS = 24  # of the data's own, beside the hard texts
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one training made.
+
+    Attributes:
+        model: as it was loaded from `folder` and measured.
+        report: its figures on `measured_on` ("test", or "dev" where nothing was held out).
+        majority: the same figures of always giving the training's shares of labels.
+        rows: how many rows each part had.
+        notes: what was guessed, left out or found, in words.
+    """
+
+    folder: Path
+    model: Model
+    report: Report
+    majority: Report
+    measured_on: str
+    rows: dict[str, int]
+    notes: tuple[str, ...]
+    seconds: float
+
+    @property
+    def beats_majority(self) -> bool:
+        """True where the intervals of macro F1 do not meet."""
+        return self.report.metrics["macro_f1"].low > self.majority.metrics["macro_f1"].high
+
+    @property
+    def verdict(self) -> str:
+        """One sentence on what the figures say."""
+        ours, base = self.report.metrics["macro_f1"], self.majority.metrics["macro_f1"]
+        said = "better than the most frequent label, beyond chance" if self.beats_majority else "NOT shown to be better than the most frequent label"
+        caveat = " (dev figures: nothing was held out, choices were made on these rows)" if self.measured_on == "dev" else ""
+        return f"macro F1 {ours} against {base}: {said}{caveat}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to `evidence/metrics.json`."""
+        return {
+            **self.report.as_dict(),
+            "measured_on": self.measured_on,
+            "verdict": self.verdict,
+            "majority": self.majority.as_dict()["metrics"],
+            "parts": self.rows,
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def train(
+    data: str | Path,
+    *,
+    dev: str | Path | None = None,
+    test: str | Path | None = None,
+    recipe: str = "linear",
+    out: str | Path = "model",
+    name: str | None = None,
+    text: str | None = None,
+    label: str | None = None,
+    seed: int = 0,
+    replace: bool = False,
+    progress: Progress = lambda share, what: None,
+) -> Run:
+    """Train a model from a labelled file and write its folder.
+
+    Args:
+        data: a file, or `x_text.txt` beside `x_labels.txt` (and `mapping.txt`).
+        dev: rows that choices are made on; without it a part of `data`.
+        test: rows that only the final figures are made of; without `dev` and `test` a part of `data`. With `dev` alone
+            nothing is held out and the figures are dev figures.
+        out: the folder to write; it must not exist, or with `replace` may be an earlier model.
+        name: of the model; without it the file's.
+        progress: called with the share done (0 to 1) and what is done.
+
+    Raises:
+        InputError: the data, the columns, the recipe or the place to write are wrong; see `cauce.errors`.
+        StorageFull
+    """
+    start = time.perf_counter()
+    if recipe not in RECIPES:
+        raise UnknownName(f'there is no recipe "{recipe}"', hint=nearest(recipe, RECIPES) or f"recipes: {', '.join(RECIPES)}")
+    out = Path(out)
+    folder.check_out(out, replace=replace)
+    progress(0.0, "reading")
+    parts, measured_on, notes = _parts(data, dev, test, text=text, label=label, seed=seed)
+    labels = tuple(parts["train"].counts())
+    for part in parts.values():
+        part.places(labels)  # an unknown label is told before the training, not after
+    fitted = RECIPES[recipe].train(parts["train"], parts["dev"], labels, seed=seed, progress=lambda share, what: progress(0.05 + share * 0.85, what))
+    with folder.create(out, replace=replace) as room:
+        files = fitted.save(room)
+        manifest = Manifest(
+            name=name or _name(Path(data)),
+            task="classification",
+            labels=labels,
+            inputs=tuple(Input(name=column, type="text") for column in parts["train"].rows.schema.names),
+            normalizer=fitted.normalizer,
+            limits=Limits(),
+            calibration=Calibration(),
+            runtime=RECIPES[recipe].RUNTIME,
+            variant=RECIPES[recipe].VARIANT,
+            recipe=Recipe(name=recipe, parameters=fitted.parameters, seed=seed),
+            data=Data(sha256=parts["train"].sha256(), rows=len(parts["train"])),
+            files=folder.describe(room, files),
+        )
+        model = _seal(room, manifest, files, parts["dev"], seed)
+        progress(0.92, f"measuring on {measured_on}")
+        measured = evaluate(model, parts[measured_on].rows, parts[measured_on].places(labels))
+        run = Run(
+            folder=out,
+            model=model,
+            report=measured,
+            majority=_majority(parts["train"], parts[measured_on], labels),
+            measured_on=measured_on,
+            rows={part: len(rows) for part, rows in parts.items()},
+            notes=tuple(notes),
+            seconds=time.perf_counter() - start,
+        )
+        _write_evidence(room, run, fitted.log)
+        progress(1.0, "writing")
+    return run
+
+
+def _parts(
+    data: str | Path, dev: str | Path | None, test: str | Path | None, *, text: str | None, label: str | None, seed: int
+) -> tuple[dict[str, Dataset], str, list[str]]:
+    """The parts by name, which one is measured, and notes."""
+    whole = read(data, text=text, label=label)
+    whole.check_trainable()
+    notes = list(whole.notes)
+    given = {part: read(path, text=text, label=label) for part, path in (("dev", dev), ("test", test)) if path is not None}
+    for part, rows in given.items():
+        if rows.rows.schema.names != whole.rows.schema.names:
+            given[part] = Dataset(rows.rows.rename_columns(whole.rows.schema.names), rows.labels, rows.source, rows.notes)
+    if not given:
+        train, dev_part, test_part = split(whole, THREE_PARTS, seed)
+        return {"train": train, "dev": dev_part, "test": test_part}, "test", notes
+    if "dev" not in given:
+        train, dev_part = split(whole, TWO_PARTS, seed)
+        parts = {"train": train, "dev": dev_part, **given}
+    else:
+        parts = {"train": whole, **given}
+    seen = set(whole.rows.column(0).to_pylist())
+    for part, rows in given.items():
+        if shared := sum(row in seen for row in rows.rows.column(0).to_pylist()):
+            notes.append(f"{shared} text(s) of {part} are in the training data too: its figures are too good by that")
+    return parts, "test" if "test" in given else "dev", notes
+
+
+def _seal(room: Path, manifest: Manifest, files: list[str], own: Dataset, seed: int) -> Model:
+    """Write `golden.jsonl` and `cauce.json`, and open the model the way every mode does."""
+    (room / folder.MANIFEST).write_bytes(manifest.render())
+    draft = Model(manifest, open_runtime(manifest.runtime, room, manifest.variant))
+    column = own.rows.schema.names[0]
+    chosen = np.random.default_rng(seed).permutation(len(own))[:GOLDEN_ROWS]
+    texts = [*golden.HARD_TEXTS, *own.rows.column(0).take(chosen).to_pylist()]
+    golden.write(draft, room / folder.GOLDEN, [{column: text} for text in texts])
+    sealed = manifest.model_copy(update={"files": folder.describe(room, [*files, folder.GOLDEN])})
+    (room / folder.MANIFEST).write_bytes(sealed.render())
+    return load(room)
+
+
+def _majority(train: Dataset, measured: Dataset, labels: tuple[str, ...]) -> Report:
+    """The figures of the training's shares as everyone's scores: always the most frequent label."""
+    counts = np.bincount(train.places(labels), minlength=len(labels))
+    shares: npt.NDArray[np.float32] = (counts / counts.sum()).astype(np.float32)
+    return report(measured.places(labels), np.tile(shares, (len(measured), 1)), labels)
+
+
+def _write_evidence(room: Path, run: Run, log: list[dict[str, Any]]) -> None:
+    """Everything that was measured; outside the model's identity."""
+    evidence = room / folder.EVIDENCE
+    evidence.mkdir()
+    environment = {
+        "cauce": version("cauce"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "processors": os.cpu_count(),
+        "threads": threads(),
+        **{package: version(package) for package in ("numpy", "numba", "pyarrow")},
+    }
+    _write_json(evidence / "metrics.json", run.as_dict())
+    _write_json(evidence / "environment.json", environment)
+    (evidence / "train.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in log), encoding="utf-8")
+    (room / folder.MLMODEL).write_text(_mlmodel(run.model), encoding="utf-8")
+    folder.write_evidence_hashes(room)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _mlmodel(model: Model) -> str:
+    """MLflow's description of the folder: who loads it. JSON is YAML."""
+    inputs = [{"name": column.name, "type": "string"} for column in model.manifest.inputs]
+    return (
+        json.dumps(
+            {
+                "flavors": {
+                    "python_function": {"loader_module": "cauce.mlflow", "python_version": platform.python_version()},
+                    "cauce": {"version": version("cauce"), "model_version": model.version},
+                },
+                "signature": {"inputs": json.dumps(inputs)},
+            },
+            indent=2,
+        )
+        + "\n"
+    )
+
+
+def _name(data: Path) -> str:
+    """The model's name, from the file's."""
+    stem = data.name.removesuffix("_text.txt").split(".")[0]
+    name = f"{data.absolute().parent.name}-{stem}" if data.name.endswith("_text.txt") else stem
+    if not name:
+        raise InputError(f"no name can be made from {data}", hint="give one with --name")
+    return name

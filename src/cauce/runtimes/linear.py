@@ -1,0 +1,138 @@
+"""The linear runtime: one pass from Arrow's bytes to logits. Weights of hashed n-grams are added up as they are hashed.
+
+    logit_k = bias_k + (sum over n-grams of idf * w_k) / sqrt(sum over n-grams of idf ** 2)
+
+A repeated n-gram counts each time, so both sums are made in one streaming pass. An n-gram that training did not see has
+no weight and no idf. The rows are independent: a batch cannot change an answer.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from safetensors.numpy import load_file
+
+from cauce.runtimes.base import Batching, Output
+from cauce.text import kernels
+from cauce.text.buffers import utf8
+from cauce.text.ngrams import Ngrams
+from cauce.text.normalize import Normalizer
+from cauce.text.threads import run_sliced
+from cauce.text.unicode import table
+
+SMALLEST_SLICE = 128  # rows, about 0.5 ms: below, handing work to a thread costs more than the work
+WEIGHTS = "weights.safetensors"
+
+
+def open(folder: Path, variant: str) -> Linear:
+    """Read the weights, and the normalizer and n-grams that belong to them."""
+    manifest = json.loads((folder / "cauce.json").read_bytes())
+    return Linear(
+        normalizer=Normalizer(**manifest["normalizer"]),
+        ngrams=Ngrams(**manifest["recipe"]["parameters"]["ngrams"]),
+        **load_file(folder / WEIGHTS),
+    )
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Texts as they came: the kernel reads Arrow's buffers."""
+
+    texts: pa.Array
+    cost: npt.NDArray[np.int32]
+    truncated: npt.NDArray[np.bool_]
+
+    def take(self, index: npt.NDArray[np.int64]) -> Bytes:
+        """The rows at these places."""
+        return Bytes(self.texts.take(pa.array(index)), self.cost[index], self.truncated[index])
+
+
+class Linear:
+    """Logistic regression over hashed n-grams.
+
+    Args:
+        buckets: (m,) int32, the buckets that have weights.
+        weights: (m, labels) float32.
+        idf: (m,) float32.
+        bias: (labels,) float32.
+    """
+
+    batching: Batching = "free"
+    batch_cost: int | None = None
+
+    def __init__(
+        self,
+        *,
+        normalizer: Normalizer,
+        ngrams: Ngrams,
+        buckets: npt.NDArray[np.int32],
+        weights: npt.NDArray[np.float32],
+        idf: npt.NDArray[np.float32],
+        bias: npt.NDArray[np.float32],
+    ) -> None:
+        labels = bias.size
+        width = -(-(labels + 1) // 4) * 4  # a row of the table is whole SIMD registers
+        self._table = np.zeros((2**ngrams.bits, width), np.float32)
+        self._table[buckets, :labels] = weights * idf[:, None]
+        self._table[buckets, labels] = idf**2
+        self._bias, self._normalizer, self._ngrams = bias, normalizer, ngrams
+
+    def encode(self, rows: pa.RecordBatch) -> Bytes:
+        """The first column's texts, untouched."""
+        texts = rows.column(0)
+        _, offsets = utf8(texts)
+        return Bytes(texts, np.diff(offsets).astype(np.int32), np.zeros(len(texts), np.bool_))
+
+    def forward(self, encoded: Bytes, output: Output = "logits") -> npt.NDArray[np.float32]:
+        """Logits, float32 (n, labels)."""
+        logits, hard = self._score(encoded.texts, self._normalizer.options)
+        if hard.any():
+            texts = encoded.texts.filter(pa.array(hard)).to_pylist()
+            prepared = pa.array([self._normalizer.prepare(text) for text in texts], pa.large_string())
+            logits[hard] = self._score(prepared, self._normalizer.options | kernels.PREPARED)[0]
+        return logits
+
+    def warm_up(self) -> None:
+        """Load or compile the kernels."""
+        self._score(pa.array(["warm"]), self._normalizer.options)
+
+    def explain(self, rows: pa.RecordBatch) -> tuple[list[tuple[str, npt.NDArray[np.float64]]], npt.NDArray[np.float64]]:
+        """What each word of the normalized text adds to each logit. Words and bias add up to the logits.
+
+        An n-gram's weight is shared out evenly over its characters that are not spaces.
+        """
+        labels = self._bias.size
+        text = self._normalizer.reference(rows.column(0)[0].as_py())
+        ngrams = self._ngrams.reference(text)
+        found = self._table[[ngram.bucket for ngram in ngrams]].astype(np.float64)
+        norm = np.sqrt(found[:, labels].sum())
+        shares = np.zeros((len(text), labels))
+        for ngram, row in zip(ngrams, found[:, :labels], strict=True):
+            places = [i for i in range(max(ngram.start, 0), min(ngram.end, len(text))) if text[i] != " "]
+            shares[places] += row / norm / len(places) if norm and places else 0
+        words, start = [], 0
+        for word in text.split(" "):
+            words.append((word, shares[start : start + len(word)].sum(axis=0)))
+            start += len(word) + 1
+        return words, self._bias.astype(np.float64)
+
+    def _score(self, texts: pa.Array, options: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Logits (n, labels), and which rows the compiled pass left for `prepare`."""
+        data, offsets = utf8(texts)
+        logits = np.empty((len(texts), self._bias.size), np.float32)
+        hard = np.zeros(len(texts), np.bool_)
+        n = self._ngrams
+
+        def work(start: int, end: int) -> None:
+            kernels.score_rows(
+                data, offsets, start, end, table(), options, self._normalizer.repeats,
+                n.char_low, n.char_high, n.word_high, n.bits, self._table, self._bias, logits, hard,
+            )  # fmt: skip
+
+        run_sliced(work, len(texts), SMALLEST_SLICE)
+        return logits, hard

@@ -1,0 +1,81 @@
+"""How our kernels are compiled: without the GIL, never `parallel`, and cached in a folder that we choose.
+
+numba would write next to the package, and fail where that is read-only. The folder here is, in this order: the setting
+`kernel_cache`, the user's cache, one of our own under the temporary folder. numba's cache holds pickles, so a folder
+that somebody else owns or may write to is never used. Where none is left the kernels are compiled in memory, said once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core import config as numba_config
+
+from cauce.settings import settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+log = logging.getLogger("cauce")
+
+
+def kernel(function: F) -> F:
+    """Compile a function at its first call; it then runs without the GIL."""
+    folder = cache_folder()
+    before = numba_config.CACHE_DIR
+    try:
+        numba_config.CACHE_DIR = str(folder or "")  # read by numba while it decorates, put back for other users of numba
+        return numba.njit(nogil=True, cache=folder is not None, error_model="numpy")(function)  # type: ignore[no-any-return]
+    finally:
+        numba_config.CACHE_DIR = before
+
+
+@cache
+def cache_folder() -> Path | None:
+    """The folder of the compiled kernels, or None where nothing can be written."""
+    for place in candidates():
+        if _usable(place):
+            return place / _fingerprint()
+    log.warning(
+        "no folder for compiled kernels can be written: they are compiled in memory at each start (about 10 s); "
+        "set CAUCE_KERNEL_CACHE to a folder of your own"
+    )
+    return None
+
+
+def candidates() -> list[Path]:
+    """Where the compiled kernels may live, best first."""
+    chosen = settings().kernel_cache
+    if chosen is not None:
+        return [chosen]
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return [base / "cauce" / "kernels", Path(tempfile.gettempdir()) / f"cauce-kernels-{os.getuid()}"]
+
+
+def _usable(place: Path) -> bool:
+    """Make the folder; True when it is ours alone and a file can be written into it."""
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = place.stat()
+        if facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) & 0o022:
+            return False
+        with tempfile.NamedTemporaryFile(dir=place):
+            return True
+    except OSError:
+        return False
+
+
+def _fingerprint() -> str:
+    """Names the sources and the compiler: numba itself does not notice a change in a function that it has inlined."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
+        if "kernel" in (text := source.read_text(encoding="utf-8")):
+            digest.update(text.encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,379 @@
+"""The compiled inner loops: one pass over UTF-8 bytes in Arrow buffers. Check, normalize, hash, add up.
+
+The plain Python that defines them is in `normalize.py` and `ngrams.py`; the tests hold the two together on any Unicode.
+A loop here is called for a slice of rows, without the GIL, and allocates its scratch once a slice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cauce.text.compiled import kernel
+from cauce.text.unicode import DIGIT, HARD, IDEOGRAPHS_END, LIMIT, LOWER, NOISE, SPACE, WORD
+
+FINE, EMPTY, INVALID = 0, 1, 2  # what `inspect` says of a row
+
+LOWERCASE, URLS, USERS, PREPARED = 1, 2, 4, 8  # `options` of a normalizer; PREPARED: NFC and lower case are done already
+
+CHAR_SEED, WORD_SEED = np.uint32(0x9747B28C), np.uint32(0x3C6EF372)
+STEP, MIX, CHAIN = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
+
+
+@kernel
+def _blank(char):  # type: ignore[no-untyped-def]
+    """True for white space and the marks without width."""
+    if char < 0x2000:
+        return char <= 0x20 or char == 0x85 or char == 0xA0 or char == 0xAD or char == 0x1680
+    return char <= 0x200F or 0x2028 <= char <= 0x202F or 0x205F <= char <= 0x2060 or char == 0x3000 or char == 0xFEFF
+
+
+@kernel
+def inspect(data, offsets, start, end, status, characters):  # type: ignore[no-untyped-def]
+    """For each row: is it valid UTF-8, is it more than white space, and how many code points has it."""
+    for row in range(start, end):
+        low, high = offsets[row], offsets[row + 1]
+        every = np.uint8(0)
+        for i in range(low, high):
+            every |= data[i]
+        if every < 0x80:
+            characters[row] = high - low
+            status[row] = EMPTY
+            for i in range(low, high):
+                if data[i] > 0x20:
+                    status[row] = FINE
+                    break
+            continue
+        count = 0
+        seen = False
+        i = low
+        status[row] = FINE
+        while i < high:
+            byte = data[i]
+            if byte < 0x80:
+                size, value, least = 1, np.uint32(byte), np.uint32(0)
+            elif 0xC2 <= byte < 0xE0:
+                size, value, least = 2, np.uint32(byte & 0x1F), np.uint32(0x80)
+            elif 0xE0 <= byte < 0xF0:
+                size, value, least = 3, np.uint32(byte & 0x0F), np.uint32(0x800)
+            elif 0xF0 <= byte < 0xF5:
+                size, value, least = 4, np.uint32(byte & 0x07), np.uint32(0x10000)
+            else:
+                status[row] = INVALID
+                break
+            if i + size > high:
+                status[row] = INVALID
+                break
+            for j in range(1, size):
+                tail = data[i + j]
+                if tail & 0xC0 != 0x80:
+                    status[row] = INVALID
+                value = (value << np.uint32(6)) | np.uint32(tail & 0x3F)
+            if value < least or value > 0x10FFFF or 0xD800 <= value < 0xE000:
+                status[row] = INVALID
+            if status[row] == INVALID:
+                break
+            seen |= not _blank(value)
+            count += 1
+            i += size
+        characters[row] = count
+        if status[row] == FINE and not seen:
+            status[row] = EMPTY
+
+
+@kernel
+def _decode(data, low, high, table, options, chars, flags):  # type: ignore[no-untyped-def]
+    """Code points in lower case, their flags beside them, noise left out. Returns how many, or -1 for a hard text."""
+    prepared = options & PREPARED != 0
+    lowercase = options & LOWERCASE != 0 and not prepared
+    count = 0
+    i = low
+    while i < high:
+        byte = np.uint32(data[i])
+        if byte < 0x80:
+            char = byte
+            i += 1
+        elif byte < 0xE0:
+            char = ((byte & np.uint32(0x1F)) << np.uint32(6)) | np.uint32(data[i + 1] & 0x3F)
+            i += 2
+        elif byte < 0xF0:
+            char = (
+                ((byte & np.uint32(0x0F)) << np.uint32(12))
+                | (np.uint32(data[i + 1] & 0x3F) << np.uint32(6))
+                | np.uint32(data[i + 2] & 0x3F)
+            )
+            i += 3
+        else:
+            char = (
+                ((byte & np.uint32(0x07)) << np.uint32(18))
+                | (np.uint32(data[i + 1] & 0x3F) << np.uint32(12))
+                | (np.uint32(data[i + 2] & 0x3F) << np.uint32(6))
+                | np.uint32(data[i + 3] & 0x3F)
+            )
+            i += 4
+        if char < LIMIT:
+            entry = table[char]
+            if entry & np.uint32(HARD) and not prepared:
+                return -1
+            if entry & np.uint32(NOISE):
+                continue
+            chars[count] = entry & np.uint32(LOWER) if lowercase else char
+            flags[count] = entry
+        else:
+            if not prepared:
+                return -1
+            chars[count] = char
+            flags[count] = np.uint32(WORD if char < IDEOGRAPHS_END else 0)
+        count += 1
+    return count
+
+
+@kernel
+def _starts_url(chars, i, count):  # type: ignore[no-untyped-def]
+    """True at `http://`, `https://` and `www.`."""
+    if i + 4 <= count and chars[i] == 119:  # w
+        return chars[i + 1] == 119 and chars[i + 2] == 119 and chars[i + 3] == 46
+    if i + 7 > count or chars[i] != 104 or chars[i + 1] != 116 or chars[i + 2] != 116 or chars[i + 3] != 112:
+        return False
+    j = i + 4
+    if chars[j] == 115:  # s
+        j += 1
+    return j + 3 <= count and chars[j] == 58 and chars[j + 1] == 47 and chars[j + 2] == 47
+
+
+@kernel
+def normalize_row(data, low, high, table, options, repeats, chars, flags):  # type: ignore[no-untyped-def]
+    """Write the normalized row into `chars`, with the flag WORD of each in `flags`. Returns its length, -1 if it is hard.
+
+    A mention of two characters grows to `@user`, so the text is decoded into the upper part of the arrays, behind
+    three times its bytes, and written from the front: `room_for` gives what both need.
+    """
+    room = (high - low) * 3 + 8
+    count = _decode(data, low, high, table, options, chars[room:], flags[room:])
+    if count < 0:
+        return -1
+    end = room + count
+    size = 0
+    run = 0  # how often the last character written stands there in a row
+    i = room
+    in_word = False
+    while i < end:
+        char, flag = chars[i], flags[i]
+        if flag & np.uint32(SPACE):
+            if size > 0 and chars[size - 1] != 32:
+                chars[size], flags[size] = np.uint32(32), np.uint32(SPACE)
+                size += 1
+                run = 1
+            in_word = False
+            i += 1
+            continue
+        if not in_word:
+            if (char == 104 or char == 119) and options & URLS and _starts_url(chars, i, end):
+                for letter in (104, 116, 116, 112):
+                    chars[size], flags[size] = np.uint32(letter), np.uint32(WORD)
+                    size += 1
+                run = 1
+                while i < end and not flags[i] & np.uint32(SPACE):
+                    i += 1
+                in_word = True
+                continue
+            if char == 64 and options & USERS and i + 1 < end and flags[i + 1] & np.uint32(WORD):
+                i += 1
+                while i < end and flags[i] & np.uint32(WORD):
+                    i += 1
+                chars[size], flags[size] = np.uint32(64), np.uint32(0)
+                size += 1
+                for letter in (117, 115, 101, 114):
+                    chars[size], flags[size] = np.uint32(letter), np.uint32(WORD)
+                    size += 1
+                run = 1
+                in_word = True
+                continue
+        if size > 0 and chars[size - 1] == char:
+            run += 1
+        else:
+            run = 1
+        if repeats == 0 or run <= repeats or flag & np.uint32(DIGIT):
+            chars[size], flags[size] = char, flag & np.uint32(WORD)
+            size += 1
+        in_word = flag & np.uint32(WORD) != 0
+        i += 1
+    if size > 0 and chars[size - 1] == 32:
+        size -= 1
+    return size
+
+
+@kernel
+def longest(offsets, start, end):  # type: ignore[no-untyped-def]
+    """The most bytes that a row of the slice has."""
+    most = 0
+    for row in range(start, end):
+        most = max(most, offsets[row + 1] - offsets[row])
+    return most
+
+
+@kernel
+def room_for(longest_row):  # type: ignore[no-untyped-def]
+    """Code points of scratch that a row of so many bytes needs: `normalize_row` decodes behind what it writes."""
+    return longest_row * 4 + 16
+
+
+@kernel
+def _put_utf8(char, out, at):  # type: ignore[no-untyped-def]
+    """Write a code point as UTF-8 at `out[at:]`, unless `out` is empty. Returns its size in bytes."""
+    size = 1 if char < 0x80 else 2 if char < 0x800 else 3 if char < 0x10000 else 4
+    if out.size == 0:
+        return size
+    if size == 1:
+        out[at] = char
+    else:
+        for j in range(size - 1, 0, -1):
+            out[at + j] = 0x80 | (char & np.uint32(0x3F))
+            char >>= np.uint32(6)
+        out[at] = char | np.uint32(0xC0 if size == 2 else 0xE0 if size == 3 else 0xF0)
+    return size
+
+
+@kernel
+def normalize_rows(data, offsets, start, end, table, options, repeats, ends, out, hard):  # type: ignore[no-untyped-def]
+    """Normalize rows into UTF-8. With an empty `out` only the sizes are written, row r's into `ends[r + 1]`;
+
+    otherwise row r is written from `ends[r]` on. Hard rows are marked and have no bytes.
+    """
+    room = room_for(longest(offsets, start, end))
+    chars = np.empty(room, np.uint32)
+    flags = np.empty(room, np.uint32)
+    for row in range(start, end):
+        size = normalize_row(data, offsets[row], offsets[row + 1], table, options, repeats, chars, flags)
+        if size < 0:
+            hard[row] = True
+            continue
+        at = ends[row] if out.size else 0
+        for i in range(size):
+            at += _put_utf8(chars[i], out, at)
+        if out.size == 0:
+            ends[row + 1] = at
+
+
+@kernel
+def _mixed(hashed, shift):  # type: ignore[no-untyped-def]
+    """The bucket of a hash: murmur's last steps, then the top bits. Numba widens to 64 bits: each product is cut back."""
+    hashed = np.uint32((hashed ^ (hashed >> np.uint32(16))) * MIX)
+    hashed = np.uint32((hashed ^ (hashed >> np.uint32(13))) * CHAIN)
+    return np.int32(hashed >> shift)
+
+
+@kernel
+def hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, buckets):  # type: ignore[no-untyped-def]
+    """The buckets of all n-grams of one normalized row, with repeats, in `buckets`. Returns how many.
+
+    `chars` and `flags` start with one free place and have one after `size`: the spaces around the text.
+    Orders are the outer loop, so that the processor can hash many places at once.
+    """
+    shift = np.uint32(32 - bits)
+    count = 0
+    padded = size + 2
+    for i in range(padded):
+        rolling[i] = CHAR_SEED
+    for order in range(1, min(char_high, padded) + 1):
+        places = padded - order + 1
+        last = chars[order - 1 : order - 1 + places]  # slices: an index that is the loop's own lets the compiler use SIMD
+        for i in range(places):
+            rolling[i] = np.uint32((rolling[i] ^ last[i]) * STEP)
+        if order >= char_low:
+            out = buckets[count : count + places]
+            for i in range(places):
+                out[i] = _mixed(rolling[i], shift)
+            count += places
+    # words: runs of word characters, and runs of other characters (punctuation, emoji); `rolling` now holds their hashes
+    words = 0
+    i = 1
+    while i <= size:
+        if chars[i] == 32:
+            i += 1
+            continue
+        kind = flags[i] & np.uint32(WORD)
+        hashed = WORD_SEED
+        while i <= size and chars[i] != 32 and flags[i] & np.uint32(WORD) == kind:
+            hashed = np.uint32((hashed ^ chars[i]) * STEP)
+            i += 1
+        rolling[words] = hashed
+        words += 1
+        chain = np.uint32(0)
+        for back in range(min(word_high, words)):
+            chain = np.uint32(chain * CHAIN + rolling[words - 1 - back])
+            buckets[count] = _mixed(np.uint32(chain + np.uint32(back)), shift)
+            count += 1
+    return count
+
+
+@kernel
+def score_rows(  # type: ignore[no-untyped-def]
+    data, offsets, start, end, table, options, repeats, char_low, char_high, word_high, bits, weights, bias, logits, hard
+):
+    """Add up the weights of each row's n-grams: the whole linear model, from bytes to logits.
+
+    `weights` is (buckets, width): a column a label, then the squared idf, then padding. `hard[row]` is set, and the row
+    left, where the text must be prepared first.
+    """
+    labels = bias.size
+    width = weights.shape[1]
+    room = room_for(longest(offsets, start, end))
+    chars = np.empty(room, np.uint32)
+    flags = np.empty(room, np.uint32)
+    rolling = np.empty(room, np.uint32)
+    buckets = np.empty(room * (char_high - char_low + 1 + word_high), np.int32)
+    total = np.empty(width, np.float32)
+    chars[0] = 32
+    for row in range(start, end):
+        size = normalize_row(data, offsets[row], offsets[row + 1], table, options, repeats, chars[1:], flags[1:])
+        if size < 0:
+            hard[row] = True
+            continue
+        chars[size + 1] = 32
+        count = hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, buckets)
+        if width == 4:
+            a, b, c, d = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            for i in range(count):
+                at = buckets[i]
+                a += weights[at, 0]
+                b += weights[at, 1]
+                c += weights[at, 2]
+                d += weights[at, 3]
+            total[0], total[1], total[2], total[3] = a, b, c, d
+        else:
+            total[:] = 0
+            for i in range(count):
+                at = buckets[i]
+                for k in range(width):
+                    total[k] += weights[at, k]
+        scale = np.float32(1) / np.sqrt(total[labels]) if total[labels] > 0 else np.float32(0)
+        for k in range(labels):
+            logits[row, k] = total[k] * scale + bias[k]
+
+
+@kernel
+def count_rows(  # type: ignore[no-untyped-def]
+    data, offsets, start, end, table, options, repeats, char_low, char_high, word_high, bits, ends, columns, hard
+):
+    """The buckets of each row, sorted, with repeats: row r fills `columns` up to `ends[r]` from `ends[r - 1]`.
+
+    With an empty `columns` only the number of buckets is written into `ends`, so that one call measures and a second fills.
+    """
+    room = room_for(longest(offsets, start, end))
+    chars = np.empty(room, np.uint32)
+    flags = np.empty(room, np.uint32)
+    rolling = np.empty(room, np.uint32)
+    buckets = np.empty(room * (char_high - char_low + 1 + word_high), np.int32)
+    chars[0] = 32
+    for row in range(start, end):
+        size = normalize_row(data, offsets[row], offsets[row + 1], table, options, repeats, chars[1:], flags[1:])
+        if size < 0:
+            hard[row] = True
+            continue
+        chars[size + 1] = 32
+        count = hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, buckets)
+        if columns.size == 0:
+            ends[row] = count
+        else:
+            first = ends[row] - count
+            columns[first : ends[row]] = np.sort(buckets[:count])

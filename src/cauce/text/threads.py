@@ -1,0 +1,75 @@
+"""Our thread pool, sized from what this process may really use: its affinity and its cgroup's quota."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from cauce.settings import settings
+
+T = TypeVar("T")
+_here = threading.local()
+SLICES_A_THREAD = 4  # rows differ in length: several slices a thread even that out
+
+
+def available(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Processors that this process may use: the affinity mask, cut by the cgroup quota (v2, then v1), at least 1."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota(root)
+    return max(1, min(count, int(quota))) if quota else max(1, count)
+
+
+def threads() -> int:
+    """Threads that a kernel uses: the setting `threads`, or what is available."""
+    return settings().threads or available()
+
+
+def run_sliced(work: Callable[[int, int], None], rows: int, smallest: int) -> None:
+    """Call `work(start, end)` over `rows` rows, in slices of at least `smallest` rows side by side.
+
+    Raises what a slice raised, after all have ended. On one of the pool's own threads the rows run there: a thread that
+    waited for others of its pool could wait forever.
+    """
+    workers = 1 if getattr(_here, "in_pool", False) else threads()
+    count = min(workers * SLICES_A_THREAD, rows // smallest)
+    if workers == 1 or count < 2:
+        work(0, rows)
+        return
+    edges = [rows * number // count for number in range(count + 1)]
+    futures = [_pool().submit(work, start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    wait(futures)
+    for future in futures:
+        future.result()
+
+
+def run_all(work: list[Callable[[], T]]) -> list[T]:
+    """Run the calls side by side and return their results in order."""
+    return [future.result() for future in [_pool().submit(call) for call in work]]
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads(), thread_name_prefix="cauce", initializer=lambda: setattr(_here, "in_pool", True))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork; the pool is made anew
+
+
+def _quota(root: Path) -> float | None:
+    """Processors granted by the cgroup, or None where there is no bound."""
+    try:
+        limit, period = (root / "cpu.max").read_text().split()
+        return None if limit == "max" else int(limit) / int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        limit, period = ((root / "cpu" / f"cpu.cfs_{part}_us").read_text() for part in ("quota", "period"))
+        return None if int(limit) <= 0 else int(limit) / int(period)
+    except (OSError, ValueError):
+        return None
