@@ -21,6 +21,7 @@ def evaluate(model: Model | str | Path, data: str | Path, *, text: str | None = 
     Raises:
         InputError, ModelFolderError: see `cauce.errors`.
         UnknownLabel: the file has a label that the model does not know.
+
     """
     opened = model if isinstance(model, Model) else load(model)
     wanted = opened.manifest.inputs[0].name

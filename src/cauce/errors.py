@@ -225,6 +225,7 @@ def need(module: str, *, extra: str, what: str) -> ModuleType:
 
     Raises:
         MissingExtra: the module is not installed.
+
     """
     try:
         return importlib.import_module(module)
@@ -245,12 +246,15 @@ def writing(place: Path) -> Iterator[None]:
     Raises:
         StorageFull: no space, quota or file-size limit.
         CannotWrite: read-only, or a part of the path is a file.
+
     """
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StorageFull(f"no space left to write {place}", hint="free some space, or write elsewhere with --out") from error
+            raise StorageFull(
+                f"no space left to write {place}", hint="free some space, or write elsewhere with --out"
+            ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
             reason = (error.strerror or str(error)).lower()
             raise CannotWrite(f"cannot write {place}: {reason}", hint="choose a folder that you may write to") from error

@@ -25,7 +25,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CAUCE_", extra="ignore", frozen=True)
 
     home: Path = Field(
-        Path.home() / ".local" / "share" / "cauce", description="Where versions, the registry and the machine's state are kept."
+        Path.home() / ".local" / "share" / "cauce",
+        description="Where versions, the registry and the machine's state are kept.",
     )
     threads: PositiveInt | None = Field(
         None, description="Threads of the kernels. Without it: what affinity and the cgroup's quota allow."
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, first wins."""
         return init_settings, env_settings, _Table(settings_cls)
 
 
@@ -53,10 +55,13 @@ class _Table(TomlConfigSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls, FILE)
 
-    def _read_file(self, file_path: Path) -> dict[str, Any]:
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
         table = super()._read_file(file_path).get("cauce", {})
         if unknown := set(table) - set(Settings.model_fields):
-            raise BadSetting(f"{file_path}: [cauce] has no setting {', '.join(sorted(unknown))}", hint="see docs/reference/settings.md")
+            raise BadSetting(
+                f"{file_path}: [cauce] has no setting {', '.join(sorted(unknown))}",
+                hint="see docs/reference/settings.md",
+            )
         return dict(table)
 
 
@@ -66,6 +71,7 @@ def settings() -> Settings:
 
     Raises:
         BadSetting: the file or the environment holds a wrong value.
+
     """
     try:
         return Settings()

@@ -39,7 +39,11 @@ def _machine() -> list[tuple[str, str, str]]:
     findings = [
         ("cauce", version("cauce"), ""),
         ("python", f"{platform.python_version()} on {platform.machine()}", ""),
-        ("threads", f"{threads.threads()} (available: {threads.available()})", "" if settings().threads is None else "set by CAUCE_THREADS"),
+        (
+            "threads",
+            f"{threads.threads()} (available: {threads.available()})",
+            "" if settings().threads is None else "set by CAUCE_THREADS",
+        ),
         ("home", str(settings().home), ""),
     ]
     folder = compiled.cache_folder()
@@ -73,7 +77,9 @@ def _extras() -> dict[str, list[str]]:
         if "extra ==" in line:
             extra = line.split("extra ==")[1].strip().strip("\"'")
             name = line.split(";")[0].split("[")[0]
-            extras.setdefault(extra, []).append("".join(char for char in name.split("=")[0].split("<")[0].split(">")[0].split("!")[0] if char.strip()))
+            extras.setdefault(extra, []).append(
+                "".join(char for char in name.split("=")[0].split("<")[0].split(">")[0].split("!")[0] if char.strip())
+            )
     return extras
 
 

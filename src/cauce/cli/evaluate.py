@@ -31,13 +31,21 @@ def evaluate(
     if json:
         show.as_json({**report.as_dict(), "model": {"name": opened.name, "version": opened.version, "variant": opened.variant}})
         return
-    show.say(f"{opened.name}@{opened.version[:12]}  {report.rows} rows" + (f", {report.errors} not answered" if report.errors else "") + "\n")
+    show.say(
+        f"{opened.name}@{opened.version[:12]}  {report.rows} rows"
+        + (f", {report.errors} not answered" if report.errors else "")
+        + "\n"
+    )
     show.table(("metric, with 95 % interval", "value"), [(name, str(figure)) for name, figure in report.metrics.items()])
     show.say("")
     show.table(
         ("label", "rows", "precision", "recall", "f1"),
         [
-            (label, str(int(counts.sum())), *(str(report.per_class[label][part]) for part in ("precision", "recall", "f1")))
+            (
+                label,
+                str(int(counts.sum())),
+                *(str(report.per_class[label][part]) for part in ("precision", "recall", "f1")),
+            )
             for label, counts in zip(report.labels, report.confusion, strict=True)
         ],
     )

@@ -28,7 +28,8 @@ class _Group(TyperGroup):
             if isinstance(unexpected, BrokenPipeError) or type(unexpected).__module__.startswith("typer."):
                 raise  # typer's own: a usage error or an exit
             caught = CauceError(
-                f"{type(unexpected).__name__}: {unexpected}", hint="this is a fault of Cauce; run again with `cauce --debug …` and report it"
+                f"{type(unexpected).__name__}: {unexpected}",
+                hint="this is a fault of Cauce; run again with `cauce --debug …` and report it",
             )
         if ctx.params.get("debug"):
             traceback.print_exc()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json as codec
-import queue
 import sys
-import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from contextlib import suppress
+from io import BufferedReader
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,8 +24,7 @@ Examples:
   cauce predict model/ "it broke after a day" --explain
   cauce predict model/ - < texts.txt > answers.jsonl      (a text or a JSON object a line)"""
 
-AT_ONCE = 1024  # lines scored together when they come faster than they are answered
-WAITING = 8 * AT_ONCE  # lines read ahead
+BLOCK = 1 << 18  # bytes read at once, where that many have come
 
 
 def predict(
@@ -44,7 +43,7 @@ def predict(
             raise InputError("--explain reads texts from the command line", hint="give the text instead of -")
         _stream(opened, top_k)
         return
-    answers = opened.predict([_valid(text) for text in texts], top_k=top_k)
+    answers = opened.predict(texts, top_k=top_k)
     for text, answer in zip(texts, answers, strict=True):
         reasons = opened.explain(text) if explain and answer.error is None else None
         if json:
@@ -54,11 +53,6 @@ def predict(
             _print(text, answer, reasons, several=len(texts) > 1)
     if any(answer.error for answer in answers):
         raise typer.Exit(InputError.exit_code)
-
-
-def _valid(text: str) -> str:
-    """An argument that was not UTF-8 has lone surrogates; the model gives such a row its error."""
-    return text
 
 
 def _print(text: str, answer: Prediction, reasons: Explanation | None, *, several: bool) -> None:
@@ -103,65 +97,42 @@ def _stream(model: Model, top_k: int | None) -> None:
     from cauce.model.model import kept_names
     from cauce.settings import settings
 
-    coming: queue.Queue[bytes | None] = queue.Queue(WAITING)
-    limit = settings().max_line_bytes
-    threading.Thread(target=_read, args=(sys.stdin.buffer, limit, coming), daemon=True).start()
     text_column = model.manifest.inputs[0].name
-    for lines in _gathered(coming):
-        rows, codes = [], []
-        for line in lines:
-            row, code = _row(line, text_column, limit)
-            rows.append(row)
-            codes.append(code)
+    for lines in _arriving(sys.stdin.buffer, settings().max_line_bytes):
+        rows, codes = zip(*(_row(line, text_column) for line in lines), strict=True)
         for row, code, answer in zip(rows, codes, model.predict(rows, top_k=top_k), strict=True):
-            fields = _answer(model, answer)
-            if code:
-                fields["error"] = code
-            sys.stdout.write(codec.dumps({**dict(zip(kept_names(list(row)), row.values(), strict=True)), **fields}, ensure_ascii=False) + "\n")
+            fields = {**_answer(model, answer), "error": code or answer.error}
+            kept = dict(zip(kept_names(list(row)), row.values(), strict=True))
+            sys.stdout.write(codec.dumps({**kept, **fields}, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
 
-def _read(source: BinaryIO, limit: int, coming: queue.Queue[bytes | None]) -> None:
-    """Lines into the queue, None at the end. Of a line over the limit the rest is passed over."""
-    while line := source.readline(limit + 1):
-        coming.put(line)
-        rest = line
-        while len(rest) > limit and not rest.endswith(b"\n") and rest:
-            rest = source.readline(limit + 1)
-            if len(rest) <= limit:
-                break
-    coming.put(None)
+def _arriving(source: BufferedReader, limit: int) -> Iterator[list[bytes | None]]:
+    """The whole lines of each block that arrives. A line over `limit` bytes is None, and never held whole."""
+    rest, over = b"", False
+    while block := source.read1(BLOCK):
+        first, *others = block.split(b"\n")
+        rest = b"" if over else rest + first
+        over = over or len(rest) > limit
+        if others:
+            lines = [None if over else rest, *others[:-1]]
+            yield [None if line is None or len(line) > limit else line for line in lines]
+            rest, over = others[-1], False
+    if rest or over:
+        yield [None if over else rest]
 
 
-def _gathered(coming: queue.Queue[bytes | None]) -> Iterator[list[bytes]]:
-    """What has come since the last time, at least one line, at most `AT_ONCE`."""
-    while (line := coming.get()) is not None:
-        lines = [line]
-        while len(lines) < AT_ONCE:
-            try:
-                line = coming.get_nowait()
-            except queue.Empty:
-                break
-            if line is None:
-                yield lines
-                return
-            lines.append(line)
-        yield lines
-
-
-def _row(line: bytes, text_column: str, limit: int) -> tuple[dict[str, Any], str | None]:
-    """A line as a row: a JSON object as it is, anything else as the text. And the code of a line that cannot be a row."""
-    if len(line) > limit:
+def _row(line: bytes | None, text_column: str) -> tuple[dict[str, Any], str | None]:
+    """A line as a row (a JSON object as it is, anything else as the text), and the code of one that cannot be read."""
+    if line is None:
         return {text_column: None}, "line_too_long"
     try:
-        text = line.decode().rstrip("\r\n")
+        text = line.decode().removesuffix("\r")
     except UnicodeDecodeError:
         return {text_column: None}, "invalid_utf8"
     if text.startswith("{"):
-        try:
+        with suppress(ValueError, RecursionError):
             row = codec.loads(text)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            return row, None
+            if isinstance(row, dict):
+                return row, None
     return {text_column: text}, None

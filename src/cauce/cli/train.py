@@ -19,7 +19,9 @@ Examples:
 def train(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A CSV, TSV or JSONL file, or x_text.txt beside x_labels.txt.")],
     dev: Annotated[Path | None, typer.Option(help="Rows that choices are made on. [default: a part of DATA]")] = None,
-    test: Annotated[Path | None, typer.Option(help="Rows that only the final figures are made of. [default: a part of DATA]")] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="Rows that only the final figures are made of. [default: a part of DATA]")
+    ] = None,
     recipe: Annotated[str, typer.Option(help="How to train.")] = "linear",
     out: Annotated[Path, typer.Option(help="The model folder to write.")] = Path("model"),
     name: Annotated[str | None, typer.Option(help="The model's name. [default: the file's]")] = None,
@@ -34,7 +36,17 @@ def train(
 
     with show.bar() as progress:
         run = run_training(
-            data, dev=dev, test=test, recipe=recipe, out=out, name=name, text=text, label=label, seed=seed, replace=replace, progress=progress
+            data,
+            dev=dev,
+            test=test,
+            recipe=recipe,
+            out=out,
+            name=name,
+            text=text,
+            label=label,
+            seed=seed,
+            replace=replace,
+            progress=progress,
         )
     for line in run.notes:
         show.note(line)
@@ -42,14 +54,10 @@ def train(
         show.as_json({"folder": str(out), "version": run.model.version, **run.as_dict()})
         return
     parts = ", ".join(f"{part} {rows}" for part, rows in run.rows.items())
-    show.say(f"\n{out}/  {run.model.name}@{run.model.version[:12]}  {run.model.variant}  in {run.seconds:.1f} s  (rows: {parts})\n")
+    show.say(
+        f"\n{out}/  {run.model.name}@{run.model.version[:12]}  {run.model.variant}  in {run.seconds:.1f} s  (rows: {parts})\n"
+    )
     figures = [(name, str(figure), str(run.majority.metrics.get(name, ""))) for name, figure in run.report.metrics.items()]
     show.table((f"on {run.measured_on}, with 95 % interval", "model", "most frequent label"), figures)
     show.say(f"\n{run.verdict}")
-    example = "no funciona, quiero mi dinero" if "es" in _guess_languages(run.model.labels) else "it never arrived"
-    show.next_command(f'cauce predict {out}/ "{example}"')
-
-
-def _guess_languages(labels: tuple[str, ...]) -> str:
-    """Only to choose the example's words."""
-    return "es" if any(label.endswith(("o", "a")) for label in labels) else "en"
+    show.next_command(f'cauce predict {out}/ "me encanta" "it never arrived"')

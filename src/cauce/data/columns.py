@@ -8,8 +8,9 @@ from cauce.errors import ColumnMissing, nearest
 
 NAMES = {
     "text": (
-        "text", "tweet", "message", "review", "comment", "sentence", "content", "body", "post", "clean_text", "utterance", "question",
-        "texto", "tuit", "mensaje", "comentario", "opinion", "opinión", "reseña", "frase", "contenido", "pregunta",
+        "text", "tweet", "message", "review", "comment", "sentence", "content", "body", "post", "clean_text", "utterance",
+        "question",         "texto", "tuit", "mensaje", "comentario", "opinion", "opinión", "reseña", "frase",
+        "contenido", "pregunta",
     ),
     "label": (
         "label", "labels", "class", "category", "sentiment", "target", "y", "intent", "polarity", "rating", "emotion",
@@ -23,11 +24,16 @@ def wanted(name: str | None, names: list[str], source: str) -> tuple[str, str] |
 
     Raises:
         ColumnMissing: it is not there; the nearest is named.
+
     """
     if name is None:
         return None
     if name not in names:
-        raise ColumnMissing(f'there is no column "{name}"', where=source, hint=nearest(name, names) or f"the columns are: {', '.join(names)}")
+        raise ColumnMissing(
+            f'there is no column "{name}"',
+            where=source,
+            hint=nearest(name, names) or f"the columns are: {', '.join(names)}",
+        )
     return name, ""
 
 
@@ -36,6 +42,7 @@ def guess(role: str, columns: dict[str, list[Any]], *, taken: str | None, source
 
     Raises:
         ColumnMissing: no column is likely.
+
     """
     left = [name for name in columns if name != taken]
     by_name = {name.strip().lower(): name for name in reversed(left)}
@@ -45,6 +52,8 @@ def guess(role: str, columns: dict[str, list[Any]], *, taken: str | None, source
         found = max(left, key=lambda name: lengths[name]) if role == "text" else min(left, key=lambda name: lengths[name])
     if found is None:
         raise ColumnMissing(
-            f"which column is the {role}?", where=source, hint=f"name it with --{role}; the columns are: {', '.join(columns)}"
+            f"which column is the {role}?",
+            where=source,
+            hint=f"name it with --{role}; the columns are: {', '.join(columns)}",
         )
     return found, f'{role} is the column "{found}"'

@@ -24,6 +24,7 @@ class Dataset:
         labels: (n,) string, no nulls.
         source: where it was read, for messages.
         notes: what the reader decided or left out, in words.
+
     """
 
     rows: pa.RecordBatch
@@ -48,6 +49,7 @@ class Dataset:
 
         Raises:
             UnknownLabel: a label that is not in `known`.
+
         """
         place = {label: i for i, label in enumerate(known)}
         unknown = {label: count for label, count in self.counts().items() if label not in place}
@@ -76,10 +78,13 @@ class Dataset:
 
         Raises:
             TooFewLabels: one only.
+
         """
         counts = self.counts()
         if len(counts) < 2:
             only = next(iter(counts))
             raise TooFewLabels(
-                f'every row has the label "{only}"', where=self.source, hint="a model needs examples of two labels or more"
+                f'every row has the label "{only}"',
+                where=self.source,
+                hint="a model needs examples of two labels or more",
             )

@@ -28,6 +28,7 @@ def read(source: str | Path, *, text: str | None = None, label: str | None = Non
 
     Raises:
         FileMissing, EmptyData, ColumnMissing, UnreadableData, LineTooLong, UnknownName
+
     """
     path = _existing(Path(source))
     kind = path.suffix.lower()
@@ -38,7 +39,10 @@ def read(source: str | Path, *, text: str | None = None, label: str | None = Non
     elif kind in JSON_LINES:
         columns = _json_lines(path)
     else:
-        raise UnknownName(f"{path.name} is of a kind that is not read", hint="read are: .csv, .tsv, .jsonl, and x_text.txt beside x_labels.txt")
+        raise UnknownName(
+            f"{path.name} is of a kind that is not read",
+            hint="read are: .csv, .tsv, .jsonl, and x_text.txt beside x_labels.txt",
+        )
     names = list(columns)
     if not names or not columns[names[0]]:
         raise EmptyData(f"{path} has no rows", hint="the first line names the columns, each further line is an example")
@@ -85,7 +89,12 @@ def _table(path: Path, delimiter: str | None) -> dict[str, list[str]]:
     first = next(source, "")
     delimiter = delimiter or max(",;\t|", key=first.count)  # of a tie, the comma
     # a tab file holds raw text: quotes in it mean nothing
-    rows = csv.reader(_chain(first, source), delimiter=delimiter, strict=delimiter != "\t", quoting=csv.QUOTE_NONE if delimiter == "\t" else 0)
+    rows = csv.reader(
+        _chain(first, source),
+        delimiter=delimiter,
+        strict=delimiter != "\t",
+        quoting=csv.QUOTE_NONE if delimiter == "\t" else 0,
+    )
     try:
         header = next(rows, [])
         columns: list[list[str]] = [[] for _ in header]
@@ -104,7 +113,9 @@ def _table(path: Path, delimiter: str | None) -> dict[str, list[str]]:
         where = f"{path}, line {rows.line_num}"
         if "field limit" in str(error):
             raise LineTooLong(
-                f"a cell is over {settings().max_line_bytes} bytes", where=where, hint="a quote that is not closed? or raise CAUCE_MAX_LINE_BYTES"
+                f"a cell is over {settings().max_line_bytes} bytes",
+                where=where,
+                hint="a quote that is not closed? or raise CAUCE_MAX_LINE_BYTES",
             ) from None
         raise UnreadableData(f"not CSV: {error}", where=where, hint='a quote that is not closed or not doubled ("")') from None
     if len(set(header)) != len(header):
@@ -129,10 +140,18 @@ def _json_lines(path: Path) -> dict[str, list[Any]]:
         except (json.JSONDecodeError, RecursionError) as error:
             raise UnreadableData(f"not JSON: {error}", where=where, hint="one JSON object a line") from None
         if not isinstance(entry, dict):
-            raise UnreadableData(f"not an object but {type(entry).__name__}", where=where, hint='one object a line: {"text": …, "label": …}')
+            raise UnreadableData(
+                f"not an object but {type(entry).__name__}",
+                where=where,
+                hint='one object a line: {"text": …, "label": …}',
+            )
         for name, value in entry.items():
             if isinstance(value, list | dict):
-                raise UnreadableData(f'"{name}" holds a {type(value).__name__}', where=where, hint="values are texts, numbers, true or false")
+                raise UnreadableData(
+                    f'"{name}" holds a {type(value).__name__}',
+                    where=where,
+                    hint="values are texts, numbers, true or false",
+                )
         objects.append(entry)
     names = list(dict.fromkeys(name for entry in objects for name in entry))
     return {name: [_as_text(entry.get(name)) for entry in objects] for name in names}
@@ -146,18 +165,30 @@ def _pair(path: Path) -> Dataset:
     """`x_text.txt`, `x_labels.txt`: a line each; `mapping.txt` beside them gives the labels' names."""
     labels_path = path.with_name(path.name.removesuffix("_text.txt") + "_labels.txt")
     if not labels_path.is_file():
-        raise FileMissing(f"there is no {labels_path.name} beside {path.name}", where=str(path.parent), hint="a label a line, in the order of the texts")
+        raise FileMissing(
+            f"there is no {labels_path.name} beside {path.name}",
+            where=str(path.parent),
+            hint="a label a line, in the order of the texts",
+        )
     texts = [line.rstrip("\r\n") for line in lines(path)]
     labels = [line.strip() for line in lines(labels_path)]
     if len(texts) != len(labels):
-        raise UnreadableData(f"{path.name} has {len(texts)} lines, {labels_path.name} has {len(labels)}", where=str(path.parent), hint="a label for each text")
+        raise UnreadableData(
+            f"{path.name} has {len(texts)} lines, {labels_path.name} has {len(labels)}",
+            where=str(path.parent),
+            hint="a label for each text",
+        )
     notes = []
     mapping_path = path.with_name("mapping.txt")
     if mapping_path.is_file():
         mapping = _mapping(mapping_path)
         for number, label in enumerate(labels, start=1):
             if label and label not in mapping:
-                raise UnreadableData(f'"{label}" is not in mapping.txt', where=f"{labels_path}, line {number}", hint=f"it has: {', '.join(mapping)}")
+                raise UnreadableData(
+                    f'"{label}" is not in mapping.txt',
+                    where=f"{labels_path}, line {number}",
+                    hint=f"it has: {', '.join(mapping)}",
+                )
         labels = [mapping.get(label, "") for label in labels]
         notes.append(f"labels named by {mapping_path.name}")
     return _dataset(path, "text", texts, labels, notes)
@@ -168,4 +199,4 @@ def _mapping(path: Path) -> dict[str, str]:
     pairs = [line.strip().split("\t") for line in lines(path) if line.strip()]
     if any(len(pair) != 2 for pair in pairs):
         raise UnreadableData("a line is not a number, a tab and a name", where=str(path), hint="for example: 0<tab>negative")
-    return {number: name for number, name in pairs}
+    return dict(pairs)

@@ -17,6 +17,7 @@ def split(data: Dataset, shares: tuple[float, ...], seed: int) -> tuple[Dataset,
 
     Raises:
         TooFewLabels: one label only, or one with too few different texts.
+
     """
     data.check_trainable()
     keys = list(zip(*(column.to_pylist() for column in data.rows.columns), strict=True))

@@ -47,6 +47,7 @@ class Report:
             rows have one label only), ece.
         per_class: by label, then precision, recall and f1.
         confusion: (labels, labels + 1) counts, truth by row; the last column is "no answer".
+
     """
 
     metrics: dict[str, Figure]
@@ -58,7 +59,9 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """As it is written to JSON."""
-        per_class = {label: {name: asdict(figure) for name, figure in figures.items()} for label, figures in self.per_class.items()}
+        per_class = {
+            label: {name: asdict(figure) for name, figure in figures.items()} for label, figures in self.per_class.items()
+        }
         return {
             "metrics": {**{name: asdict(figure) for name, figure in self.metrics.items()}, "per_class": per_class},
             "confusion": {"labels": list(self.labels), "rows": self.confusion.tolist()},
@@ -73,8 +76,9 @@ def report(truth: Places, scores: npt.NDArray[np.float32], labels: tuple[str, ..
     Args:
         truth: (n,) places in `labels`.
         scores: (n, labels) probabilities; a row of NaN was not answered.
+
     """
-    answered = ~np.isnan(scores).any(axis=1)
+    answered: npt.NDArray[np.bool_] = ~np.isnan(scores.sum(axis=1))
     even = np.where(answered[:, None], scores, np.float32(1 / len(labels))).astype(np.float64)
     given = np.where(answered, even.argmax(axis=1), len(labels))
     rows = _Rows(truth, given, even)
@@ -126,7 +130,11 @@ class _Rows:
     def counts(self, weights: Floats) -> dict[str, Floats]:
         """The figures that are made of counts."""
         hits, true, given = weights @ (self.true * self.given), weights @ self.true, weights @ self.given
-        by_class = {"precision": _ratio(hits, given), "recall": _ratio(hits, true), "f1": _ratio(2 * hits, true + given)}
+        by_class = {
+            "precision": _ratio(hits, given),
+            "recall": _ratio(hits, true),
+            "f1": _ratio(2 * hits, true + given),
+        }
         every = hits.sum(axis=1)
         return {
             **by_class,
@@ -137,7 +145,7 @@ class _Rows:
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    """part / whole, 0 where there is nothing."""
+    """Part / whole, 0 where there is nothing."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
@@ -154,7 +162,8 @@ def _area(weights: Floats, true: Floats, order: Places, starts: Places) -> Float
     negative = np.add.reduceat(ordered * (1 - true[order]), starts, axis=1)
     below = np.cumsum(negative, axis=1) - negative / 2
     pairs = positive.sum(axis=1) * negative.sum(axis=1)
-    return np.divide((positive * below).sum(axis=1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+    area: Floats = np.divide((positive * below).sum(axis=1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+    return area
 
 
 def _resamples(rows: int, seed: int) -> Iterator[Floats]:

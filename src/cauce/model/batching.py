@@ -31,8 +31,8 @@ def run(runtime: Runtime, rows: pa.RecordBatch) -> tuple[npt.NDArray[np.float32]
         half = len(rows) // 2
         parts = [run(runtime, rows.slice(0, half)), run(runtime, rows.slice(half))]
         width = max(part[0].shape[1] for part in parts)
-        logits = [part[0] if part[0].shape[1] else np.zeros((len(part[0]), width), np.float32) for part in parts]
-        return np.concatenate(logits), np.concatenate([p[1] for p in parts]), np.concatenate([p[2] for p in parts])
+        halves = [part[0] if part[0].shape[1] else np.zeros((len(part[0]), width), np.float32) for part in parts]
+        return np.concatenate(halves), np.concatenate([p[1] for p in parts]), np.concatenate([p[2] for p in parts])
     logits, failed = forward(runtime, encoded, len(rows))
     return logits, encoded.truncated, failed
 

@@ -7,11 +7,21 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from cauce.errors import CannotWrite, FileGone, FileMissing, NotAModel, OutputExists, PickleRefused, Tampered, Truncated, writing
+from cauce.errors import (
+    CannotWrite,
+    FileGone,
+    FileMissing,
+    NotAModel,
+    OutputExists,
+    PickleRefused,
+    Tampered,
+    Truncated,
+    writing,
+)
 from cauce.model.manifest import PICKLES, File, Manifest, check_path, parse
 
 MANIFEST, GOLDEN, MLMODEL = "cauce.json", "golden.jsonl", "MLmodel"
@@ -25,6 +35,7 @@ def read(folder: Path) -> Manifest:
     Raises:
         FileMissing: no such folder.
         ModelFolderError: one of its kinds; see `cauce.errors`.
+
     """
     if not folder.exists():
         raise FileMissing(f"there is no model folder {folder}", hint="train one with: cauce train DATA --out FOLDER")
@@ -34,7 +45,9 @@ def read(folder: Path) -> Manifest:
     manifest = parse((folder / MANIFEST).read_bytes(), where)
     for path in folder.rglob("*"):
         if path.suffix.lower() in PICKLES:
-            raise PickleRefused(f"{path.name} is a pickle: loading one runs code", where=where, hint="take it out of the folder")
+            raise PickleRefused(
+                f"{path.name} is a pickle: loading one runs code", where=where, hint="take it out of the folder"
+            )
     for name, file in manifest.files.items():
         _verify(folder, name, file)
     for name, file in _evidence(folder).items():
@@ -54,6 +67,7 @@ def create(out: Path, *, replace: bool = False) -> Iterator[Path]:
     Raises:
         OutputExists: `out` is there and is not a model folder that may be replaced.
         CannotWrite, StorageFull
+
     """
     check_out(out, replace=replace)
     with writing(out):
@@ -62,7 +76,6 @@ def create(out: Path, *, replace: bool = False) -> Iterator[Path]:
     try:
         with writing(out):
             yield room
-            room.chmod(0o755)
             _sync(room)
             _rename(room, out, replace=replace)
     finally:
@@ -75,6 +88,7 @@ def check_out(out: Path, *, replace: bool) -> None:
     Raises:
         OutputExists: something is there that may not be replaced.
         CannotWrite: nothing can be written beside it.
+
     """
     if out.exists() or out.is_symlink():
         empty = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
@@ -125,7 +139,9 @@ def _verify(folder: Path, name: str, expected: File) -> None:
     if not path.resolve().is_relative_to(folder.resolve()):
         check_path("../" + name, where)
     if path.stat().st_size < expected.bytes:
-        raise Truncated(f"{name} has {path.stat().st_size} bytes of {expected.bytes}", where=where, hint="copy the folder again")
+        raise Truncated(
+            f"{name} has {path.stat().st_size} bytes of {expected.bytes}", where=where, hint="copy the folder again"
+        )
     with path.open("rb") as file:
         if _is_pickle(file.read(8)):
             raise PickleRefused(f"{name} is a pickle: loading one runs code", where=where, hint="take it out of the folder")
@@ -146,13 +162,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _render(files: dict[str, object]) -> bytes:
+def _render(files: Mapping[str, object]) -> bytes:
     return (json.dumps(files, indent=2, sort_keys=True) + "\n").encode()
 
 
 def _sync(folder: Path) -> None:
-    """Flush every file and folder below to the disk."""
+    """Flush every file and folder below to the disk; readable for all, as a new file would be."""
     for path in [*folder.rglob("*"), folder]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)

@@ -18,9 +18,11 @@ TOLERANCE = {"linear": 1e-6, "fp32": 1e-4, "bf16": 0.02}  # the largest differen
 # What breaks text code: kept in every model, beside rows of its own data.
 HARD_TEXTS = (
     "Hola, buenos días", "HELLO!!! :-)", "¡Qué maravilla! 😍😍😍", "no está nada mal", "meh", ".", "a",
-    "👍🏽", "❤️ vs ❤", "Mira https://example.com/a?b=c&d=e ya", "@alguien te escribió", "holaaaaaaaaa", "mañana", "man\u0303ana",
-    "ΣΟΦΟΣ", "İstanbul", "Привет, как дела?", "今日はいい天気ですね", "مرحبا بالعالم", "नमस्ते दुनिया", "line one\nline two\ttab",
-    "zero\u200bwidth", "palabra " * 200, "1234567890 99,99 €", "<b>html</b> &amp; more", "jajajaja", "NULL", '"quoted", with commas',
+    "👍🏽", "❤️ vs ❤", "Mira https://example.com/a?b=c&d=e ya", "@alguien te escribió", "holaaaaaaaaa", "mañana",
+    "man\u0303ana",     "ΣΟΦΟΣ", "İstanbul", "Привет, как дела?", "今日はいい天気ですね", "مرحبا بالعالم",
+    "नमस्ते दुनिया", "line one\nline two\ttab",
+    "zero\u200bwidth", "palabra " * 200, "1234567890 99,99 €", "<b>html</b> &amp; more", "jajajaja",
+    "NULL", '"quoted", with commas',
 )  # fmt: skip
 
 
@@ -38,6 +40,7 @@ def test(model: Model, path: Path) -> None:
 
     Raises:
         GoldenFailed: an answer differs by more than the variant's tolerance.
+
     """
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     answers = model.predict([line["row"] for line in lines])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,7 +13,7 @@ from cauce.errors import NewerFormat, NotAModel, PathEscapes, PickleRefused, Tam
 from cauce.runtimes.base import RUNTIMES
 from cauce.text.normalize import Normalizer
 
-FORMAT = 1
+FORMAT: Final = 1
 TASKS = ("classification",)
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".npy", ".npz")
 
@@ -110,11 +110,14 @@ def parse(raw: bytes, where: str) -> Manifest:
 
     Raises:
         NotAModel, Truncated, NewerFormat, UnknownTask, PathEscapes, PickleRefused, Tampered
+
     """
     fields = _json_object(raw, where)
     known_format = fields.get("format")
     if not isinstance(known_format, int) or known_format < 1:
-        raise NotAModel("cauce.json does not say which format it is", where=where, hint="is this a folder that `cauce train` wrote?")
+        raise NotAModel(
+            "cauce.json does not say which format it is", where=where, hint="is this a folder that `cauce train` wrote?"
+        )
     if known_format > FORMAT:
         raise NewerFormat(
             f"the model has format {known_format}, this Cauce reads up to {FORMAT}",
@@ -133,7 +136,9 @@ def parse(raw: bytes, where: str) -> Manifest:
         check_path(path, where)
     sealed = fields.pop("version", None)
     if sealed != seal(fields) or _render(fields) != raw:
-        raise Tampered("cauce.json was changed after it was written", where=where, hint="restore the folder from where you got it")
+        raise Tampered(
+            "cauce.json was changed after it was written", where=where, hint="restore the folder from where you got it"
+        )
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
@@ -146,13 +151,16 @@ def check_path(path: str, where: str) -> None:
 
     Raises:
         PathEscapes, PickleRefused
+
     """
     pure = PurePosixPath(path)
     if not path or "\\" in path or "\0" in path or ":" in path or pure.is_absolute() or ".." in pure.parts or str(pure) != path:
         raise PathEscapes(f"cauce.json names the path {path!r}", where=where, hint="a model's files lie inside its folder")
     if pure.suffix.lower() in PICKLES:
         raise PickleRefused(
-            f"{path} is a pickle: loading one runs code", where=where, hint="save the weights as safetensors, or import an ONNX model"
+            f"{path} is a pickle: loading one runs code",
+            where=where,
+            hint="save the weights as safetensors, or import an ONNX model",
         )
 
 
@@ -164,7 +172,9 @@ def _json_object(raw: bytes, where: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         if error.pos >= len(error.doc.rstrip()) - 1 or "Unterminated" in error.msg:
             raise Truncated("cauce.json ends too early", where=where, hint="copy the folder again") from None
-        raise Tampered(f"cauce.json is not JSON: {error}", where=where, hint="restore the folder from where you got it") from None
+        raise Tampered(
+            f"cauce.json is not JSON: {error}", where=where, hint="restore the folder from where you got it"
+        ) from None
     if not isinstance(fields, dict):
         raise NotAModel("cauce.json is not an object", where=where, hint="is this a folder that `cauce train` wrote?")
     return fields

@@ -29,6 +29,7 @@ def load(path: str | Path, variant: str = "auto") -> Model:
     Raises:
         FileMissing, ModelFolderError: see `cauce.errors`.
         UnknownName: no such variant.
+
     """
     if path == "echo":
         return echo_model()
@@ -89,6 +90,7 @@ class Model:
 
         Raises:
             WrongRows, ColumnMissing: the rows as a whole do not fit the model.
+
         """
         if top_k is not None and top_k < 1:
             raise InputError(f"top_k is {top_k}", hint="ask for 1 score or more")
@@ -116,9 +118,13 @@ class Model:
 
         Raises:
             InputError: the row cannot be answered, or this runtime cannot explain.
+
         """
         if not isinstance(self.runtime, Explains):
-            raise InputError(f"the runtime {self.manifest.runtime} cannot explain", hint="train with --recipe linear for explanations")
+            raise InputError(
+                f"the runtime {self.manifest.runtime} cannot explain",
+                hint="train with --recipe linear for explanations",
+            )
         answer = self.predict([row])[0]
         if answer.label is None:
             raise InputError(f"the row cannot be answered: {answer.error}")
@@ -171,5 +177,6 @@ def kept_names(names: list[str]) -> list[str]:
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Probabilities, float32 (n, k), of each row of logits (n, k)."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers: npt.NDArray[np.float32] = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers

@@ -37,6 +37,7 @@ class Predictions(Sequence[Prediction]):
         codes: uint8 (n,), 0 where the row was answered, else an index into `cauce.model.rows.CODES`.
         truncated: bool (n,), where only the beginning of a text was read.
         top_k: how many scores a `Prediction` shows; None for all.
+
     """
 
     labels: tuple[str, ...]
@@ -50,7 +51,8 @@ class Predictions(Sequence[Prediction]):
     @cached_property
     def best(self) -> npt.NDArray[np.intp]:
         """The place of each row's best label, (n,); 0 on rows with an error."""
-        return np.nan_to_num(self.scores, nan=-1.0).argmax(axis=1)
+        best: npt.NDArray[np.intp] = np.nan_to_num(self.scores, nan=-1.0).argmax(axis=1)
+        return best
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -83,7 +85,15 @@ class Predictions(Sequence[Prediction]):
         best = pa.array(self.scores[np.arange(n), self.best], pa.float32(), mask=wrong)
         scores = pa.FixedSizeListArray.from_arrays(pa.array(self.scores.ravel()), len(self.labels), mask=mask)
         error = pa.DictionaryArray.from_arrays(pa.array(self.codes, pa.int32(), mask=~wrong), list(CODES)).cast(pa.string())
-        columns = [label, best, scores, error, pa.array(self.truncated), _constant(self.version, n), _constant(self.variant, n)]
+        columns = [
+            label,
+            best,
+            scores,
+            error,
+            pa.array(self.truncated),
+            _constant(self.version, n),
+            _constant(self.variant, n),
+        ]
         return pa.RecordBatch.from_arrays(columns, list(COLUMNS))
 
 

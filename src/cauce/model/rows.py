@@ -1,4 +1,4 @@
-"""Rows as callers have them (texts, dicts, tables) to checked Arrow columns. A row that is wrong gets a code, not an exception."""
+"""Rows as callers have them (texts, dicts, tables) to checked Arrow columns. A wrong row gets a code, not an exception."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def from_any(rows: Any, inputs: tuple[Input, ...]) -> tuple[pa.RecordBatch, Code
     Raises:
         WrongRows: not rows at all, or bare texts for a model with several inputs.
         ColumnMissing: a table without a declared column.
+
     """
     if isinstance(rows, str):
         rows = [rows]
@@ -51,6 +52,7 @@ def select(table: pa.RecordBatch | pa.Table, inputs: tuple[Input, ...]) -> pa.Re
     Raises:
         ColumnMissing: a declared column is not there.
         WrongRows: a column's type does not fit.
+
     """
     columns = []
     for wanted in inputs:
@@ -142,5 +144,6 @@ def _typed(column: pa.Array, wanted: Input) -> pa.Array:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             pass
     raise WrongRows(
-        f'the column "{wanted.name}" holds {kind}, the model reads {wanted.type}', hint=f"turn it into {ARROW[wanted.type]} first"
+        f'the column "{wanted.name}" holds {kind}, the model reads {wanted.type}',
+        hint=f"turn it into {ARROW[wanted.type]} first",
     )

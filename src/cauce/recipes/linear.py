@@ -58,9 +58,12 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
 
     Raises:
         InputError: the data have more than one input column.
+
     """
     if data.rows.num_columns != 1:
-        raise InputError(f"the linear recipe reads one text column, there are {data.rows.num_columns}", hint="name it with --text")
+        raise InputError(
+            f"the linear recipe reads one text column, there are {data.rows.num_columns}", hint="name it with --text"
+        )
     normalizer, ngrams = Normalizer(), Ngrams()
     progress(0.0, "counting n-grams")
     rows = _count(data.rows.column(0), normalizer, ngrams)
@@ -76,7 +79,12 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
         epochs, gap = fit(
             rows.starts, rows.columns, rows.values, truth, costs, penalty, EPOCHS, TOLERANCE, seed, weights, bias, stop
         )  # fmt: skip
-        tensors = {"buckets": rows.buckets, "weights": weights[:, : len(labels)].copy(), "idf": rows.idf, "bias": bias}
+        tensors: dict[str, Any] = {
+            "buckets": rows.buckets,
+            "weights": weights[:, : len(labels)].copy(),
+            "idf": rows.idf,
+            "bias": bias,
+        }
         runtime = Linear(normalizer=normalizer, ngrams=ngrams, **tensors)
         score = macro_f1(dev_truth, softmax(runtime.forward(runtime.encode(dev.rows))))
         done += 1
@@ -89,7 +97,13 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
         stop[0] = True  # Ctrl-C: the threads leave their loops too
         raise
     runtime, tensors, best = max(fits, key=lambda found: (found[2]["dev_macro_f1"], -found[2]["C"]))
-    parameters = {"ngrams": ngrams.model_dump(), "C": best["C"], "epochs": EPOCHS, "tolerance": TOLERANCE, "least_rows": LEAST_ROWS}
+    parameters = {
+        "ngrams": ngrams.model_dump(),
+        "C": best["C"],
+        "epochs": EPOCHS,
+        "tolerance": TOLERANCE,
+        "least_rows": LEAST_ROWS,
+    }
     return Fitted(normalizer, parameters, runtime, tensors, [found[2] for found in fits])
 
 

@@ -21,7 +21,7 @@ TINY = 1e-30
 
 
 @kernel
-def fit(starts, columns, values, truth, costs, penalty, epochs, tolerance, seed, weights, bias, stop):  # type: ignore[no-untyped-def]
+def fit(starts, columns, values, truth, costs, penalty, epochs, tolerance, seed, weights, bias, stop):
     """Fit `weights` (columns, width >= labels) and `bias` (labels,), both zero at the start. Returns epochs done and the gap.
 
     Row i has `values[starts[i]:starts[i + 1]]` at `columns[...]`. `penalty` is C, `costs` the weights of the rows.
@@ -53,8 +53,8 @@ def fit(starts, columns, values, truth, costs, penalty, epochs, tolerance, seed,
             state ^= state << np.uint64(13)
             state ^= state >> np.uint64(7)
             state ^= state << np.uint64(17)
-            j = np.int64(state % np.uint64(i + 1))
-            order[i], order[j] = order[j], order[i]
+            other = np.int64(state % np.uint64(i + 1))
+            order[i], order[other] = order[other], order[i]
         gap = 0.0
         for i in order:
             if stop[0]:
@@ -100,7 +100,7 @@ def fit(starts, columns, values, truth, costs, penalty, epochs, tolerance, seed,
                 value, at = values[j], columns[j]
                 for k in range(width):
                     weights[at, k] += value * step32[k]
-        gap /= rows
+        gap = gap / rows
         if gap < tolerance:
             return epoch + 1, gap
     return epochs, gap

@@ -45,6 +45,7 @@ class Run:
         majority: the same figures of always giving the training's shares of labels.
         rows: how many rows each part had.
         notes: what was guessed, left out or found, in words.
+
     """
 
     folder: Path
@@ -65,7 +66,11 @@ class Run:
     def verdict(self) -> str:
         """One sentence on what the figures say."""
         ours, base = self.report.metrics["macro_f1"], self.majority.metrics["macro_f1"]
-        said = "better than the most frequent label, beyond chance" if self.beats_majority else "NOT shown to be better than the most frequent label"
+        said = (
+            "better than the most frequent label, beyond chance"
+            if self.beats_majority
+            else "NOT shown to be better than the most frequent label"
+        )
         caveat = " (dev figures: nothing was held out, choices were made on these rows)" if self.measured_on == "dev" else ""
         return f"macro F1 {ours} against {base}: {said}{caveat}"
 
@@ -110,6 +115,7 @@ def train(
     Raises:
         InputError: the data, the columns, the recipe or the place to write are wrong; see `cauce.errors`.
         StorageFull
+
     """
     start = time.perf_counter()
     if recipe not in RECIPES:
@@ -121,7 +127,13 @@ def train(
     labels = tuple(parts["train"].counts())
     for part in parts.values():
         part.places(labels)  # an unknown label is told before the training, not after
-    fitted = RECIPES[recipe].train(parts["train"], parts["dev"], labels, seed=seed, progress=lambda share, what: progress(0.05 + share * 0.85, what))
+    fitted = RECIPES[recipe].train(
+        parts["train"],
+        parts["dev"],
+        labels,
+        seed=seed,
+        progress=lambda share, what: progress(0.05 + share * 0.85, what),
+    )
     with folder.create(out, replace=replace) as room:
         files = fitted.save(room)
         manifest = Manifest(

@@ -40,8 +40,15 @@ class Runtime(Protocol):
     Rows come checked: the declared columns, no nulls, valid UTF-8.
     """
 
-    batching: Batching  # "single": an answer could depend on its neighbours, so each row runs alone
-    batch_cost: int | None  # rows x longest row that one call takes best; None: a call takes any number of rows
+    @property
+    def batching(self) -> Batching:
+        """`"single"`: an answer could depend on its neighbours, so each row runs alone."""
+        ...
+
+    @property
+    def batch_cost(self) -> int | None:
+        """Rows x longest row that one call takes best; None: a call takes any number of rows."""
+        ...
 
     def encode(self, rows: pa.RecordBatch) -> Any:
         """The rows as this runtime reads them (an `Encoded`)."""

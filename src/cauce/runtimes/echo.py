@@ -53,6 +53,7 @@ class Echo:
         fails_on: a call with a text that holds this fails, as a real engine does on a row it cannot take.
         batching: "single" for an engine whose rows must run alone.
         batch_cost: rows x longest row of one call; None for any number.
+
     """
 
     delay: float = 0.0

@@ -60,6 +60,7 @@ class Linear:
         weights: (m, labels) float32.
         idf: (m,) float32.
         bias: (labels,) float32.
+
     """
 
     batching: Batching = "free"

@@ -14,8 +14,10 @@ def utf8(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]
 
     Args:
         column: (n,) string or large_string; other string types are cast first.
+
     Returns:
         bytes uint8 (m,), offsets int64 (n + 1,).
+
     """
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         column = column.cast(pa.large_string())

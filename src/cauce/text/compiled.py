@@ -15,15 +15,15 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
-from numba.core import config as numba_config
 
 from cauce.settings import settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger("cauce")
+numba_config: Any = numba.core.config
 
 
 def kernel(function: F) -> F:
@@ -31,8 +31,9 @@ def kernel(function: F) -> F:
     folder = cache_folder()
     before = numba_config.CACHE_DIR
     try:
-        numba_config.CACHE_DIR = str(folder or "")  # read by numba while it decorates, put back for other users of numba
-        return numba.njit(nogil=True, cache=folder is not None, error_model="numpy")(function)  # type: ignore[no-any-return]
+        numba_config.CACHE_DIR = str(folder or "")  # read by numba while it decorates; others use numba too
+        compiled: Any = numba.njit(nogil=True, cache=folder is not None, error_model="numpy")(function)
+        return cast("F", compiled)
     finally:
         numba_config.CACHE_DIR = before
 

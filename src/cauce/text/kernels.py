@@ -13,14 +13,19 @@ from cauce.text.unicode import DIGIT, HARD, IDEOGRAPHS_END, LIMIT, LOWER, NOISE,
 
 FINE, EMPTY, INVALID = 0, 1, 2  # what `inspect` says of a row
 
-LOWERCASE, URLS, USERS, PREPARED = 1, 2, 4, 8  # `options` of a normalizer; PREPARED: NFC and lower case are done already
+LOWERCASE, URLS, USERS, PREPARED = (
+    1,
+    2,
+    4,
+    8,
+)  # `options` of a normalizer; PREPARED: NFC and lower case are done already
 
 CHAR_SEED, WORD_SEED = np.uint32(0x9747B28C), np.uint32(0x3C6EF372)
 STEP, MIX, CHAIN = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 
 
 @kernel
-def _blank(char):  # type: ignore[no-untyped-def]
+def _blank(char):
     """True for white space and the marks without width."""
     if char < 0x2000:
         return char <= 0x20 or char == 0x85 or char == 0xA0 or char == 0xAD or char == 0x1680
@@ -28,7 +33,7 @@ def _blank(char):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def inspect(data, offsets, start, end, status, characters):  # type: ignore[no-untyped-def]
+def inspect(data, offsets, start, end, status, characters):
     """For each row: is it valid UTF-8, is it more than white space, and how many code points has it."""
     for row in range(start, end):
         low, high = offsets[row], offsets[row + 1]
@@ -81,7 +86,7 @@ def inspect(data, offsets, start, end, status, characters):  # type: ignore[no-u
 
 
 @kernel
-def _decode(data, low, high, table, options, chars, flags):  # type: ignore[no-untyped-def]
+def _decode(data, low, high, table, options, chars, flags):
     """Code points in lower case, their flags beside them, noise left out. Returns how many, or -1 for a hard text."""
     prepared = options & PREPARED != 0
     lowercase = options & LOWERCASE != 0 and not prepared
@@ -128,7 +133,7 @@ def _decode(data, low, high, table, options, chars, flags):  # type: ignore[no-u
 
 
 @kernel
-def _starts_url(chars, i, count):  # type: ignore[no-untyped-def]
+def _starts_url(chars, i, count):
     """True at `http://`, `https://` and `www.`."""
     if i + 4 <= count and chars[i] == 119:  # w
         return chars[i + 1] == 119 and chars[i + 2] == 119 and chars[i + 3] == 46
@@ -141,7 +146,7 @@ def _starts_url(chars, i, count):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def normalize_row(data, low, high, table, options, repeats, chars, flags):  # type: ignore[no-untyped-def]
+def normalize_row(data, low, high, table, options, repeats, chars, flags):
     """Write the normalized row into `chars`, with the flag WORD of each in `flags`. Returns its length, -1 if it is hard.
 
     A mention of two characters grows to `@user`, so the text is decoded into the upper part of the arrays, behind
@@ -203,7 +208,7 @@ def normalize_row(data, low, high, table, options, repeats, chars, flags):  # ty
 
 
 @kernel
-def longest(offsets, start, end):  # type: ignore[no-untyped-def]
+def longest(offsets, start, end):
     """The most bytes that a row of the slice has."""
     most = 0
     for row in range(start, end):
@@ -212,13 +217,13 @@ def longest(offsets, start, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def room_for(longest_row):  # type: ignore[no-untyped-def]
+def room_for(longest_row):
     """Code points of scratch that a row of so many bytes needs: `normalize_row` decodes behind what it writes."""
     return longest_row * 4 + 16
 
 
 @kernel
-def _put_utf8(char, out, at):  # type: ignore[no-untyped-def]
+def _put_utf8(char, out, at):
     """Write a code point as UTF-8 at `out[at:]`, unless `out` is empty. Returns its size in bytes."""
     size = 1 if char < 0x80 else 2 if char < 0x800 else 3 if char < 0x10000 else 4
     if out.size == 0:
@@ -234,10 +239,10 @@ def _put_utf8(char, out, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def normalize_rows(data, offsets, start, end, table, options, repeats, ends, out, hard):  # type: ignore[no-untyped-def]
-    """Normalize rows into UTF-8. With an empty `out` only the sizes are written, row r's into `ends[r + 1]`;
+def normalize_rows(data, offsets, start, end, table, options, repeats, ends, out, hard):
+    """Normalize rows into UTF-8. Hard rows are marked and have no bytes.
 
-    otherwise row r is written from `ends[r]` on. Hard rows are marked and have no bytes.
+    With an empty `out` only the sizes are written, row r's into `ends[r + 1]`; otherwise row r is written from `ends[r]` on.
     """
     room = room_for(longest(offsets, start, end))
     chars = np.empty(room, np.uint32)
@@ -255,7 +260,7 @@ def normalize_rows(data, offsets, start, end, table, options, repeats, ends, out
 
 
 @kernel
-def _mixed(hashed, shift):  # type: ignore[no-untyped-def]
+def _mixed(hashed, shift):
     """The bucket of a hash: murmur's last steps, then the top bits. Numba widens to 64 bits: each product is cut back."""
     hashed = np.uint32((hashed ^ (hashed >> np.uint32(16))) * MIX)
     hashed = np.uint32((hashed ^ (hashed >> np.uint32(13))) * CHAIN)
@@ -263,7 +268,7 @@ def _mixed(hashed, shift):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, buckets):  # type: ignore[no-untyped-def]
+def hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, buckets):
     """The buckets of all n-grams of one normalized row, with repeats, in `buckets`. Returns how many.
 
     `chars` and `flags` start with one free place and have one after `size`: the spaces around the text.
@@ -307,8 +312,22 @@ def hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, 
 
 
 @kernel
-def score_rows(  # type: ignore[no-untyped-def]
-    data, offsets, start, end, table, options, repeats, char_low, char_high, word_high, bits, weights, bias, logits, hard
+def score_rows(
+    data,
+    offsets,
+    start,
+    end,
+    table,
+    options,
+    repeats,
+    char_low,
+    char_high,
+    word_high,
+    bits,
+    weights,
+    bias,
+    logits,
+    hard,
 ):
     """Add up the weights of each row's n-grams: the whole linear model, from bytes to logits.
 
@@ -352,9 +371,7 @@ def score_rows(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def count_rows(  # type: ignore[no-untyped-def]
-    data, offsets, start, end, table, options, repeats, char_low, char_high, word_high, bits, ends, columns, hard
-):
+def count_rows(data, offsets, start, end, table, options, repeats, char_low, char_high, word_high, bits, ends, columns, hard):
     """The buckets of each row, sorted, with repeats: row r fills `columns` up to `ends[r]` from `ends[r - 1]`.
 
     With an empty `columns` only the number of buckets is written into `ends`, so that one call measures and a second fills.

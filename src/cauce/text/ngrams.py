@@ -1,4 +1,4 @@
-"""The n-grams of a text and their buckets, in plain Python: the definition that the linear kernel must match, and explanations.
+"""The n-grams of a text and their buckets, in plain Python: what the linear kernel must match, and what explains it.
 
 Character n-grams run over the normalized text with one space on each side. A word is a run of word characters, or a run
 of other characters that are not spaces (punctuation, emoji). Hashes are 32 bits wide, the bucket is the top bits.

@@ -86,12 +86,16 @@ class Normalizer(BaseModel):
 
         Args:
             texts: (n,) of a string type, valid UTF-8.
+
         Returns:
             (n,) large_string.
+
         """
         out, hard = self._run(texts, self.options)
         if hard.any():
-            prepared = pa.array([self.prepare(text or "") for text in texts.filter(pa.array(hard)).to_pylist()], pa.large_string())
+            prepared = pa.array(
+                [self.prepare(text or "") for text in texts.filter(pa.array(hard)).to_pylist()], pa.large_string()
+            )
             out = pc.replace_with_mask(out, pa.array(hard), self._run(prepared, self.options | kernels.PREPARED)[0])
         return out
 
@@ -116,4 +120,3 @@ class Normalizer(BaseModel):
 def _starts_url(chars: list[str], i: int) -> bool:
     ahead = "".join(chars[i : i + 8])
     return ahead.startswith(("http://", "https://", "www."))
-

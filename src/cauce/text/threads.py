@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,8 +25,9 @@ def available(root: Path = Path("/sys/fs/cgroup")) -> int:
     return max(1, min(count, int(quota))) if quota else max(1, count)
 
 
+@cache
 def threads() -> int:
-    """Threads that a kernel uses: the setting `threads`, or what is available."""
+    """Threads that a kernel uses: the setting `threads`, or what is available. Read once: the pool keeps its size."""
     return settings().threads or available()
 
 
@@ -35,21 +37,25 @@ def run_sliced(work: Callable[[int, int], None], rows: int, smallest: int) -> No
     Raises what a slice raised, after all have ended. On one of the pool's own threads the rows run there: a thread that
     waited for others of its pool could wait forever.
     """
-    workers = 1 if getattr(_here, "in_pool", False) else threads()
-    count = min(workers * SLICES_A_THREAD, rows // smallest)
-    if workers == 1 or count < 2:
+    count = min(threads() * SLICES_A_THREAD, rows // smallest)
+    if count < 2 or threads() == 1 or getattr(_here, "in_pool", False):
         work(0, rows)
         return
     edges = [rows * number // count for number in range(count + 1)]
-    futures = [_pool().submit(work, start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    futures = [_pool().submit(work, start, end) for start, end in pairwise(edges)]
     wait(futures)
     for future in futures:
         future.result()
 
 
 def run_all(work: list[Callable[[], T]]) -> list[T]:
-    """Run the calls side by side and return their results in order."""
-    return [future.result() for future in [_pool().submit(call) for call in work]]
+    """Run the calls side by side and return their results in order. Those not begun are dropped when one fails."""
+    futures = [_pool().submit(call) for call in work]
+    try:
+        return [future.result() for future in futures]
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 @cache

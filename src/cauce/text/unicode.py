@@ -1,17 +1,21 @@
 """What a code point is, as one table: its lower case, and whether it is part of a word, a space, noise, or not plain.
 
-The tables are made from Python's own `unicodedata` when they are first needed (about 0.1 s), so the fast form and the
-reference can only ever follow the same version of Unicode.
+The table is made from Python's own `unicodedata`, so the fast form and the reference can only ever follow the same
+version of Unicode. Making it takes 0.2 s: it is kept beside the compiled kernels.
 """
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+
+from cauce.text.compiled import cache_folder
 
 LIMIT = 0x20000  # code points from here on are rare (CJK extensions): judged by range, not by table
 IDEOGRAPHS_END = 0x40000
@@ -41,11 +45,33 @@ def is_word(char: str) -> bool:
 @cache
 def table() -> npt.NDArray[np.uint32]:
     """One uint32 for each code point below `LIMIT`: its lower case and the flags above."""
+    folder = cache_folder()
+    kept = folder and folder / f"unicode-{unicodedata.unidata_version}.npy"
+    if kept is not None:
+        try:
+            found: npt.NDArray[np.uint32] = np.load(kept, allow_pickle=False)
+            if found.shape == (LIMIT,) and found.dtype == np.uint32:
+                return found
+        except (OSError, ValueError):
+            pass  # not there yet, or cut off: made anew
+    made = _make()
+    if kept is not None:
+        with suppress(OSError):
+            kept.parent.mkdir(mode=0o700, exist_ok=True)
+            aside = kept.with_name(f"{kept.stem}.{os.getpid()}.npy")
+            np.save(aside, made)
+            aside.replace(kept)
+    return made
+
+
+def _make() -> npt.NDArray[np.uint32]:
     numbers = [*range(0xD800), *range(0xE000, LIMIT)]
     chars = [chr(number) for number in numbers]
     lower = [char.lower() for char in chars]
     parts = [unicodedata.decomposition(char) for char in chars]
-    entries = np.array([ord(small) if len(small) == 1 else ord(char) for char, small in zip(chars, lower, strict=True)], np.uint32)
+    entries = np.array(
+        [ord(small) if len(small) == 1 else ord(char) for char, small in zip(chars, lower, strict=True)], np.uint32
+    )
 
     def mark(flag: int, holds: Iterable[object]) -> None:
         entries[np.fromiter(map(bool, holds), np.bool_, len(chars))] |= np.uint32(flag)
@@ -64,5 +90,4 @@ def table() -> npt.NDArray[np.uint32]:
     joined.update(range(0x1161, 0x11C3))  # Hangul vowels and finals: NFC joins them too
     joined.add(0x03A3)  # capital sigma: its lower case depends on its place in the word
     out[[number for number in joined if number < LIMIT]] |= HARD
-    out.flags.writeable = False
     return out
