@@ -71,6 +71,6 @@ app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
 
 def main() -> None:
-    """The entry point."""
-    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+    """The entry point. A lone surrogate leaves as its JSON escape."""
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     app()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BufferedReader
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -98,7 +98,7 @@ def _stream(model: Model, top_k: int | None) -> None:
     from cauce.settings import settings
 
     text_column = model.manifest.inputs[0].name
-    for lines in _arriving(sys.stdin.buffer, settings().max_line_bytes):
+    for lines in _arriving(cast("BufferedReader", sys.stdin.buffer), settings().max_line_bytes):
         rows, codes = zip(*(_row(line, text_column) for line in lines), strict=True)
         for row, code, answer in zip(rows, codes, model.predict(rows, top_k=top_k), strict=True):
             fields = {**_answer(model, answer), "error": code or answer.error}

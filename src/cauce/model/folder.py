@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def read(folder: Path) -> Manifest:
     return manifest
 
 
-def describe(folder: Path, names: list[str]) -> dict[str, File]:
+def describe(folder: Path, names: Iterable[str]) -> dict[str, File]:
     """Hash and size of files of the folder."""
     return {name: File(sha256=_sha256(folder / name), bytes=(folder / name).stat().st_size) for name in sorted(names)}
 
@@ -108,8 +108,8 @@ def check_out(out: Path, *, replace: bool) -> None:
 
 def write_evidence_hashes(folder: Path) -> None:
     """The evidence's own list: outside the identity, but a changed report is found out too."""
-    names = [str(path.relative_to(folder)) for path in folder.glob(f"{EVIDENCE}/**/*") if path.is_file()] + [MLMODEL]
-    files = {name: file.model_dump() for name, file in describe(folder, names).items()}
+    names = {str(path.relative_to(folder)) for path in folder.glob(f"{EVIDENCE}/**/*") if path.is_file()} | {MLMODEL}
+    files = {name: file.model_dump() for name, file in describe(folder, names - {HASHES}).items()}
     (folder / HASHES).write_bytes(_render(files))
 
 
@@ -143,7 +143,7 @@ def _verify(folder: Path, name: str, expected: File) -> None:
             f"{name} has {path.stat().st_size} bytes of {expected.bytes}", where=where, hint="copy the folder again"
         )
     with path.open("rb") as file:
-        if _is_pickle(file.read(8)):
+        if _is_pickle(file.read(9)):
             raise PickleRefused(f"{name} is a pickle: loading one runs code", where=where, hint="take it out of the folder")
     if _sha256(path) != expected.sha256:
         raise Tampered(f"{name} does not match its hash", where=where, hint="restore the folder from where you got it")
@@ -152,9 +152,9 @@ def _verify(folder: Path, name: str, expected: File) -> None:
 def _is_pickle(head: bytes) -> bool:
     """True for the first bytes of a pickle (protocols 2 to 5) or of torch's zip of pickles.
 
-    A safetensors file starts with a small 64-bit length, whose upper half is zero.
+    A safetensors file may start with the same byte, a length, but has its JSON header at the ninth.
     """
-    return (len(head) == 8 and head[0] == 0x80 and 2 <= head[1] <= 5 and head[4:] != bytes(4)) or head[:4] == b"PK\x03\x04"
+    return (head[:1] == b"\x80" and head[1:2] in b"\2\3\4\5" and head[8:9] != b"{") or head[:4] == b"PK\x03\x04"
 
 
 def _sha256(path: Path) -> str:

@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from cauce.errors import Tampered
 from cauce.runtimes.base import Batching, Output
 from cauce.text import kernels
 from cauce.text.buffers import utf8
@@ -32,10 +34,14 @@ WEIGHTS = "weights.safetensors"
 def open(folder: Path, variant: str) -> Linear:
     """Read the weights, and the normalizer and n-grams that belong to them."""
     manifest = json.loads((folder / "cauce.json").read_bytes())
+    try:
+        tensors = load_file(folder / WEIGHTS)
+    except SafetensorError as error:
+        raise Tampered(f"{WEIGHTS} is not safetensors: {error}", where=str(folder)) from None
     return Linear(
         normalizer=Normalizer(**manifest["normalizer"]),
         ngrams=Ngrams(**manifest["recipe"]["parameters"]["ngrams"]),
-        **load_file(folder / WEIGHTS),
+        **tensors,
     )
 
 
