@@ -49,7 +49,11 @@ def command_line(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
     """Through a pipe: one JSON line for each line."""
     sent = "".join(json.dumps({"text": text}) + "\n" for text in texts)
     done = subprocess.run(
-        [sys.executable, "-m", "cauce", "predict", str(folder), "-"], input=sent.encode(), capture_output=True, timeout=60, check=True
+        [sys.executable, "-m", "cauce", "predict", str(folder), "-"],
+        input=sent.encode(),
+        capture_output=True,
+        timeout=60,
+        check=True,
     )
     rows = [json.loads(line) for line in done.stdout.decode().split("\n") if line]
     assert [row["text"] for row in rows] == texts
@@ -66,7 +70,9 @@ MODES: list[Mode] = [python, python_one_by_one, arrow, command_line]
 @pytest.fixture(scope="module")
 def shuffled_texts(model_folder: Path, messages: Path, real_data: Callable[[str], Path]) -> list[str]:
     """The golden rows, real tweets in two languages, and rows that cannot be answered, in no order."""
-    golden = [json.loads(line)["row"]["text"] for line in (model_folder / "golden.jsonl").read_text("utf-8").split("\n") if line]
+    golden = [
+        json.loads(line)["row"]["text"] for line in (model_folder / "golden.jsonl").read_text("utf-8").split("\n") if line
+    ]
     with messages.open(encoding="utf-8", newline="") as file:
         own = [row["text"] for row in csv.DictReader(file)][:300]
     tweets = [

@@ -56,7 +56,9 @@ def test_an_answer_does_not_depend_on_its_neighbours(model: cauce.Model) -> None
     assert np.abs(np.concatenate([model.predict(text).scores for text in TEXTS[:24]]) - whole[:24]).max() <= 1e-6
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str
+)
 def test_every_kind_of_arrow_text_is_read_sliced_too(model: cauce.Model, kind: pa.DataType) -> None:
     plain = pa.array(TEXTS)
     column = plain.cast(kind) if not pa.types.is_dictionary(kind) else plain.dictionary_encode()

@@ -22,7 +22,7 @@ def evaluate(
     label: Annotated[str | None, typer.Option(help="The column of the label. [default: guessed]")] = None,
     json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
-    """Measure a model on labelled rows; every figure has its 95 % interval."""
+    """Measure a model on labelled rows, with intervals."""
     from cauce.api import evaluate as measure
     from cauce.model.model import load
 

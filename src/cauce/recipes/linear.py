@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from cauce.data.dataset import Dataset
 from cauce.errors import InputError
@@ -49,7 +49,7 @@ class Fitted:
 
     def save(self, folder: Path) -> list[str]:
         """Write the weights; returns the names of the files."""
-        save_file(self.tensors, folder / WEIGHTS)
+        (folder / WEIGHTS).write_bytes(save(self.tensors))
         return [WEIGHTS]
 
 

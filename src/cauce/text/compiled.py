@@ -13,11 +13,13 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.caching import FunctionCache
 
 from cauce.settings import settings
 
@@ -26,16 +28,26 @@ log = logging.getLogger("cauce")
 numba_config: Any = numba.core.config
 
 
+class _Cache(FunctionCache):
+    """numba's cache, for which a full disk is no reason to fail: the kernel is compiled, only not kept."""
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled kernel, if that is possible."""
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
 def kernel(function: F) -> F:
     """Compile a function at its first call; it then runs without the GIL."""
-    folder = cache_folder()
-    before = numba_config.CACHE_DIR
-    try:
-        numba_config.CACHE_DIR = str(folder or "")  # read by numba while it decorates; others use numba too
-        compiled: Any = numba.njit(nogil=True, cache=folder is not None, error_model="numpy")(function)
-        return cast("F", compiled)
-    finally:
-        numba_config.CACHE_DIR = before
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    if folder := cache_folder():
+        before = numba_config.CACHE_DIR
+        try:
+            numba_config.CACHE_DIR = str(folder)  # read by the cache while it is made; others use numba too
+            compiled._cache = _Cache(function)
+        finally:
+            numba_config.CACHE_DIR = before
+    return cast("F", compiled)
 
 
 @cache

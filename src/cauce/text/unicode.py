@@ -59,8 +59,11 @@ def table() -> npt.NDArray[np.uint32]:
         with suppress(OSError):
             kept.parent.mkdir(mode=0o700, exist_ok=True)
             aside = kept.with_name(f"{kept.stem}.{os.getpid()}.npy")
-            np.save(aside, made)
-            aside.replace(kept)
+            try:
+                np.save(aside, made)
+                aside.replace(kept)
+            finally:
+                aside.unlink(missing_ok=True)
     return made
 
 

@@ -21,7 +21,15 @@ from cauce import errors
 from cauce.model import folder
 from cauce.model.manifest import Manifest, _render, seal
 
-FILES = ["cauce.json", "weights.safetensors", "golden.jsonl", "MLmodel", "evidence/metrics.json", "evidence/hashes.json", "evidence/train.jsonl"]
+FILES = [
+    "cauce.json",
+    "weights.safetensors",
+    "golden.jsonl",
+    "MLmodel",
+    "evidence/metrics.json",
+    "evidence/hashes.json",
+    "evidence/train.jsonl",
+]
 
 
 @pytest.fixture
@@ -124,7 +132,9 @@ def test_a_pickle_under_the_name_of_the_weights_is_refused_and_never_run(
     assert not Path("exploded").exists()
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"format": "one"}', b"\xff\xfe", b'{"format": 1, "task": "classification"'])
+@pytest.mark.parametrize(
+    "raw", [b"", b"[]", b"{}", b'{"format": "one"}', b"\xff\xfe", b'{"format": 1, "task": "classification"']
+)
 def test_what_is_not_a_manifest_is_refused(copy: Path, raw: bytes) -> None:
     (copy / "cauce.json").write_bytes(raw)
     with pytest.raises(errors.ModelFolderError):

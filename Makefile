@@ -1,0 +1,47 @@
+# Two commands on a fresh machine (python3 and make): `make demo` runs the main job, `make test` passes the tests.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+DEMO := demo
+TWEETS := ../shared/data/tweeteval/emotion
+
+.PHONY: setup demo test prove lint bench docs clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv || { echo "python3 has no venv: on Debian, apt-get install python3-venv"; exit 1; }
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+# From a labelled file to a model, its figures, and answers; then the same with real tweets, where they are.
+demo: setup
+	$(BIN)/cauce train examples/data/messages.csv --out $(DEMO)/messages --replace
+	$(BIN)/cauce predict $(DEMO)/messages "No está nada mal, me encanta 😍" --explain
+	$(BIN)/cauce predict $(DEMO)/messages "Brilliant, the app logged me out again." "¿A qué hora cierran?"
+	@if [ -d $(TWEETS) ]; then set -x; \
+	  $(BIN)/cauce train $(TWEETS)/train_text.txt --dev $(TWEETS)/val_text.txt --test $(TWEETS)/test_text.txt --out $(DEMO)/emotion --replace && \
+	  $(BIN)/cauce predict $(DEMO)/emotion "I can't believe they did this to us" "So happy for you both!"; fi
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+prove: setup
+	$(BIN)/pytest -m prove --timeout=1200
+
+bench: setup
+	for each in benchmarks/*.py; do $(BIN)/python $$each || exit 1; done
+
+# The pages that are made from the code.
+docs: setup
+	$(BIN)/python docs/reference/generate.py
+
+clean:
+	rm -rf .venv $(DEMO) dist .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,75 @@
+"""Make the reference pages from the code: settings.md, errors.md, commands.md. `make docs` runs it, a test holds it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from cauce import errors
+from cauce.model.rows import CODES
+from cauce.settings import Settings
+
+HERE = Path(__file__).parent
+HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
+COMMANDS = ("train", "evaluate", "predict", "doctor")
+ROWS = {
+    "missing_input": "the value is null or the column is not in the row",
+    "empty_text": "the text is empty or only white space",
+    "invalid_utf8": "the text is not valid UTF-8",
+    "wrong_type": "the value is not of the column's type",
+    "runtime_failed": "the engine failed on this row alone",
+    "line_too_long": "a line of a pipe is over `max_line_bytes`",
+}
+
+
+def settings_page() -> str:
+    """Every setting: name, environment variable, default, what it does."""
+    lines = ["# Settings", "", "A flag goes before the environment, the environment before `[cauce]` in `cauce.toml`.", ""]
+    for name, field in Settings.model_fields.items():
+        default = "none" if field.default is None else str(field.default).replace(str(Path.home()), "~")
+        lines += [f"## {name}", "", f"{field.description}", "", f"Environment: `CAUCE_{name.upper()}`. Default: `{default}`.", ""]
+    return "\n".join(lines)
+
+
+def errors_page() -> str:
+    """Every error: code, exit code, HTTP status, what it means; and the codes of single rows."""
+    lines = ["# Errors", "", "| code | exit | HTTP | what happened |", "|---|---|---|---|"]
+
+    def walk(kind: type[errors.CauceError]) -> None:
+        lines.append(f"| `{kind.code}` | {kind.exit_code} | {kind.http_status} | {(kind.__doc__ or '').splitlines()[0]} |")
+        for child in kind.__subclasses__():
+            walk(child)
+
+    walk(errors.CauceError)
+    lines += ["", "## Rows", "", "A row that cannot be answered carries one of these in `error`; its neighbors are answered.", ""]
+    lines += ["| code | what happened |", "|---|---|"]
+    assert set(CODES) - {""} <= set(ROWS)
+    lines += [f"| `{code}` | {meaning} |" for code, meaning in ROWS.items()]
+    return "\n".join([*lines, ""])
+
+
+def commands_page() -> str:
+    """The help page of every command."""
+    lines = ["# Commands", ""]
+    for command in ((), *((name,) for name in COMMANDS)):
+        shown = subprocess.run(
+            [sys.executable, "-m", "cauce", *command, "--help"],
+            env={**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"},
+            capture_output=True,
+            check=True,
+            text=True,
+            encoding="utf-8",
+        ).stdout.replace("python -m cauce", "cauce")
+        page = "\n".join(line.rstrip() for line in shown.strip().splitlines())
+        lines += [f"## {' '.join(('cauce', *command))}", "", "```", page, "```", ""]
+    return "\n".join(lines)
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page, "commands.md": commands_page}
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (HERE / name).write_text(HEAD + page(), encoding="utf-8")

@@ -1,0 +1,53 @@
+"""The n-gram hashes: the linear kernel equals the plain reference on any Unicode, with any orders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cauce.runtimes.linear import Linear
+from cauce.text.ngrams import Ngrams
+from cauce.text.normalize import Normalizer
+
+TEXTS = st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.sampled_from("abñ ,.!😀Σ\u0301日@_ ")))
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> Ngrams:
+    low = draw(st.integers(1, 4))
+    return Ngrams(
+        char_low=low, char_high=draw(st.integers(low, 6)), word_high=draw(st.integers(0, 3)), bits=draw(st.integers(8, 12))
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=8), orders(), st.integers(1, 9))
+def test_the_kernel_adds_up_what_the_reference_says(texts: list[str], ngrams: Ngrams, labels: int) -> None:
+    random = np.random.default_rng(labels)
+    buckets = np.flatnonzero(random.random(2**ngrams.bits) < 0.7).astype(np.int32)
+    weights = random.normal(size=(len(buckets), labels)).astype(np.float32)
+    idf = random.uniform(0.5, 3, len(buckets)).astype(np.float32)
+    bias = random.normal(size=labels).astype(np.float32)
+    model = Linear(normalizer=Normalizer(), ngrams=ngrams, buckets=buckets, weights=weights, idf=idf, bias=bias)
+    place = {int(bucket): i for i, bucket in enumerate(buckets)}
+    for text, logits in zip(texts, model.forward(model.encode(pa.RecordBatch.from_pydict({"text": texts}))), strict=True):
+        found = [place[n.bucket] for n in ngrams.reference(Normalizer().reference(text)) if n.bucket in place]
+        norm = np.sqrt(np.sum(idf[found].astype(np.float64) ** 2))
+        wanted = bias + (weights[found].astype(np.float64) * idf[found, None]).sum(axis=0) / (norm or 1)
+        assert np.abs(logits - wanted).max() < 1e-4
+
+
+def test_what_is_hashed() -> None:
+    text = "no, no está"
+    spans = [(n.start, n.end) for n in Ngrams(char_low=3, char_high=3, word_high=2).reference(text)]
+    pieces = [f" {text} "[start + 1 : end + 1] for start, end in spans]
+    assert pieces[: len(text)] == [" no", "no,", "o, ", ", n", " no", "no ", "o e", " es", "est", "stá", "tá "]
+    assert pieces[len(text) :] == ["no", ",", "no,", "no", ", no", "está", "no está"]
+
+
+def test_the_same_word_gets_the_same_bucket_wherever_it_stands() -> None:
+    only_words = Ngrams(char_low=8, char_high=8, word_high=1)
+    first, second = (ngram.bucket for ngram in only_words.reference("hola hola") if ngram.end - ngram.start == 4)
+    assert first == second
