@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 PICTURE = Path(__file__).with_name("predict.svg")
 WIDTH = 92
 TRAIN = "cauce train examples/data/messages.csv --out model"
-PREDICT = 'cauce predict model "No está nada mal, me encanta 😍" --explain'
+PREDICT = 'cauce predict model "No está nada mal, me encanta" --explain'
 CONTROL = re.compile(r"(\r?\n|\r|\x1b\[\d*A|\x1b\[2K|\x1b\[\?25[lh])")
 
 

@@ -29,7 +29,8 @@ def settings_page() -> str:
     lines = ["# Settings", "", "A flag goes before the environment, the environment before `[cauce]` in `cauce.toml`.", ""]
     for name, field in Settings.model_fields.items():
         default = "none" if field.default is None else str(field.default).replace(str(Path.home()), "~")
-        lines += [f"## {name}", "", f"{field.description}", "", f"Environment: `CAUCE_{name.upper()}`. Default: `{default}`.", ""]
+        facts = f"Environment: `CAUCE_{name.upper()}`. Default: `{default}`."
+        lines += [f"## {name}", "", f"{field.description}", "", facts, ""]
     return "\n".join(lines)
 
 
@@ -43,7 +44,8 @@ def errors_page() -> str:
             walk(child)
 
     walk(errors.CauceError)
-    lines += ["", "## Rows", "", "A row that cannot be answered carries one of these in `error`; its neighbors are answered.", ""]
+    lines += ["", "## Rows", ""]
+    lines += ["A row that cannot be answered carries one of these in `error`; its neighbors are answered.", ""]
     lines += ["| code | what happened |", "|---|---|"]
     assert set(CODES) - {""} <= set(ROWS)
     lines += [f"| `{code}` | {meaning} |" for code, meaning in ROWS.items()]

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def arrow(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
     table = pa.RecordBatch.from_pydict({"before": list(range(len(texts))), "text": pa.array(texts, pa.large_string())})
     edges = [0, *sorted(random.Random(3).sample(range(1, len(texts)), 7)), len(texts)]
     out: list[Answer] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         batch = model.predict_arrow(table.slice(start, end - start))
         assert batch.column("before").to_pylist() == list(range(start, end))
         out += from_columns(batch.to_pylist(), model.labels)
@@ -90,7 +91,7 @@ def expected(model_folder: Path, shuffled_texts: list[str]) -> list[Answer]:
     """The answers in another order, from the Python door."""
     order = sorted(range(len(shuffled_texts)), key=lambda i: shuffled_texts[i][::-1])
     answers = python(model_folder, "auto", [shuffled_texts[i] for i in order])
-    back = {place: answer for place, answer in zip(order, answers, strict=True)}
+    back = dict(zip(order, answers, strict=True))
     return [back[i] for i in range(len(order))]
 
 

@@ -25,7 +25,7 @@ def model(request: pytest.FixtureRequest, model_folder: Path) -> cauce.Model:
     return echo_model(options[request.param])
 
 
-def batch(texts: list[str], kind: pa.DataType = pa.string()) -> pa.RecordBatch:
+def batch(texts: list[str], kind: pa.DataType | None = None) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(texts, kind)], ["text"])
 
 

@@ -18,7 +18,8 @@ import json, sys, mlflow, pandas
 model = mlflow.pyfunc.load_model(sys.argv[1])
 texts = json.loads(sys.stdin.read())
 frame = model.predict(pandas.DataFrame({"text": texts}))
-print(json.dumps([{"label": r.label, "error": r.error, "scores": None if r.error else [float(s) for s in r.scores]} for r in frame.itertuples()]))
+rows = [(row.label, row.error, None if row.error else [float(score) for score in row.scores]) for row in frame.itertuples()]
+print(json.dumps([dict(zip(("label", "error", "scores"), row)) for row in rows]))
 """
 
 

@@ -34,7 +34,7 @@ class _Cache(FunctionCache):
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel, if that is possible."""
         with suppress(OSError):
-            super().save_overload(sig, data)
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
 
 
 def kernel(function: F) -> F:
@@ -44,7 +44,7 @@ def kernel(function: F) -> F:
         before = numba_config.CACHE_DIR
         try:
             numba_config.CACHE_DIR = str(folder)  # read by the cache while it is made; others use numba too
-            compiled._cache = _Cache(function)
+            compiled._cache = _Cache(function)  # type: ignore[no-untyped-call]
         finally:
             numba_config.CACHE_DIR = before
     return cast("F", compiled)

@@ -19,7 +19,8 @@ NORMALIZERS = [
 ]
 TRICKY = st.text(
     st.sampled_from(
-        "aA bBñÑ@@hHtTpPsS:/wW.__119 \t\n\r!!?\u0301\u00e9ΣσςİıK日😀\U0001f3fd\ufe0f\u200d\u200b\u1161\u1100\x00\x85\u2028\U00020000\U000e0020"
+        "aA bBñÑ@@hHtTpPsS:/wW.__119 \t\n\r!!?"
+        "\u0301\u00e9ΣσςİıK日😀\U0001f3fd\ufe0f\u200d\u200b\u1161\u1100\x00\x85\u2028\U00020000\U000e0020"
     )
 )
 ANY = st.text(st.characters(exclude_categories=["Cs"]))

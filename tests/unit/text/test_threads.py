@@ -47,7 +47,7 @@ def test_a_slice_that_fails_is_told() -> None:
             raise ValueError("slice")
         raise ValueError("first")
 
-    with pytest.raises(ValueError, match="slice|first"):
+    with pytest.raises(ValueError, match=r"slice|first"):
         threads.run_sliced(work, 1000, 10)
 
 
