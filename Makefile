@@ -42,6 +42,7 @@ bench: setup
 # The pages that are made from the code.
 docs: setup
 	$(BIN)/python docs/reference/generate.py
+	$(BIN)/python docs/figures.py
 
 clean:
 	rm -rf .venv $(DEMO) dist .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -54,9 +54,7 @@ def typed(command: str, folder: Path) -> str:
     termios.tcsetwinsize(theirs, (50, WIDTH))
     environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
     environment |= {"TERM": "xterm-256color", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    running = subprocess.Popen(  # noqa: S603
-        shlex.split(command), cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
-    )
+    running = subprocess.Popen(shlex.split(command), cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     raw = b""
     while True:

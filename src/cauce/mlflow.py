@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from cauce.errors import need
 from cauce.model.model import Model, load
 
 
@@ -29,4 +30,5 @@ class _Face:
             rows = pa.Table.from_pandas(rows[[name for name in names if name in rows.columns]], preserve_index=False)
         elif hasattr(rows, "tolist"):
             rows = rows.tolist()
-        return self._model.predict(rows).to_arrow().to_pandas()
+        answers = self._model.predict(rows).to_arrow().to_pydict()
+        return need("pandas", extra="mlflow", what="the MLflow face").DataFrame(answers, dtype=object)  # keeps None, lists
