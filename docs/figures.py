@@ -1,4 +1,4 @@
-"""Put what was measured into the READMEs: the result of `make demo`, and the figures of benchmarks/results. `make docs` runs it.
+"""Put what was measured into the READMEs: the result of `make demo`, and benchmarks/results. `make docs` runs it.
 
 A figure stands behind a comment that names it: <!-- figure: base_install_mb -->426 MB.
 """

@@ -36,7 +36,12 @@ def test_the_commands_of_a_page_work_in_their_order(page: str, checkout: Path) -
     assert commands
     for command in commands:
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", command], cwd=checkout, env=environment, capture_output=True, timeout=60, check=False
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=checkout,
+            env=environment,
+            capture_output=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stderr.decode()}"
 
@@ -71,7 +76,9 @@ def test_the_figures_of_the_readmes_are_those_that_were_measured() -> None:
         assert all(f"<!-- figure: {name} -->" in now for name in values)
 
 
-@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", *(f"docs/concepts/{n}.md" for n in ("model-folder", "one-answer"))])
+@pytest.mark.parametrize(
+    "page", [*PAGES, "CONTRIBUTING.md", *(f"docs/concepts/{n}.md" for n in ("model-folder", "one-answer"))]
+)
 def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
     for target in LINK.findall((ROOT / page).read_text("utf-8")):
         assert "://" in target or ((ROOT / page).parent / target).exists(), target

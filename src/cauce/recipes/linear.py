@@ -33,6 +33,7 @@ PENALTIES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 EPOCHS, TOLERANCE = 30, 1e-3
 LEAST_ROWS = 2  # an n-gram of one row only says what that row is
 SMALLEST_SLICE = 256
+LARGEST = np.iinfo(np.int16).max
 
 NAME, RUNTIME, VARIANT = "linear", "linear", "linear"
 
@@ -79,12 +80,8 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
         epochs, gap = fit(
             rows.starts, rows.columns, rows.values, truth, costs, penalty, EPOCHS, TOLERANCE, seed, weights, bias, stop
         )  # fmt: skip
-        tensors: dict[str, Any] = {
-            "buckets": rows.buckets,
-            "weights": weights[:, : len(labels)].copy(),
-            "idf": rows.idf,
-            "bias": bias,
-        }
+        folded = np.column_stack([weights[:, : len(labels)] * rows.idf[:, None], rows.idf**2])
+        tensors: dict[str, Any] = {"buckets": rows.buckets, **_quantized(folded), "bias": bias}
         runtime = Linear(normalizer=normalizer, ngrams=ngrams, **tensors)
         score = macro_f1(dev_truth, softmax(runtime.forward(runtime.encode(dev.rows))))
         done += 1
@@ -154,6 +151,12 @@ def _count(texts: pa.Array, normalizer: Normalizer, ngrams: Ngrams) -> _Sparse:
     buckets = np.flatnonzero(kept).astype(np.int32)
     compact = (np.cumsum(kept) - 1).astype(np.int32)[columns]
     return _Sparse(starts, compact, values, buckets, idf_of_bucket[buckets].astype(np.float32))
+
+
+def _quantized(columns: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
+    """Columns (m, k) as 16-bit whole numbers, and what a unit of each column is worth (k,)."""
+    scale = np.maximum(np.abs(columns).max(axis=0), np.finfo(np.float32).tiny) / LARGEST
+    return {"weights": np.rint(columns / scale).astype(np.int16), "scale": scale.astype(np.float32)}
 
 
 def _class_costs(truth: npt.NDArray[np.int64], labels: int) -> npt.NDArray[np.float64]:

@@ -20,6 +20,8 @@ LOWERCASE, URLS, USERS, PREPARED = (
     8,
 )  # `options` of a normalizer; PREPARED: NFC and lower case are done already
 
+SAFE_SUMS = 1 << 15  # so many 16-bit numbers fit a 32-bit sum
+
 CHAR_SEED, WORD_SEED = np.uint32(0x9747B28C), np.uint32(0x3C6EF372)
 STEP, MIX, CHAIN = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35)
 
@@ -264,7 +266,7 @@ def _mixed(hashed, shift):
     """The bucket of a hash: murmur's last steps, then the top bits. Numba widens to 64 bits: each product is cut back."""
     hashed = np.uint32((hashed ^ (hashed >> np.uint32(16))) * MIX)
     hashed = np.uint32((hashed ^ (hashed >> np.uint32(13))) * CHAIN)
-    return np.int32(hashed >> shift)
+    return np.uint32(hashed >> shift)  # unsigned: an index that cannot be negative needs no check
 
 
 @kernel
@@ -312,36 +314,54 @@ def hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, 
 
 
 @kernel
+def _add_up(buckets, count, weights, total):
+    """Sum the rows of `weights` (buckets, width) int16 at `buckets[:count]` into `total` (width,) float64.
+
+    Whole numbers: the sum is exact, in any order and on any machine. It is flushed before 32 bits could overflow.
+    """
+    width = weights.shape[1]
+    total[:] = 0
+    if width == 4:  # up to three labels: four sums that stay in registers
+        for start in range(0, count, SAFE_SUMS):
+            a, b, c, d = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+            for i in range(start, min(start + SAFE_SUMS, count)):
+                at = buckets[i]
+                a += np.int32(weights[at, 0])
+                b += np.int32(weights[at, 1])
+                c += np.int32(weights[at, 2])
+                d += np.int32(weights[at, 3])
+            total[0] += a
+            total[1] += b
+            total[2] += c
+            total[3] += d
+        return
+    sums = np.empty(width, np.int32)
+    for start in range(0, count, SAFE_SUMS):
+        sums[:] = 0
+        for i in range(start, min(start + SAFE_SUMS, count)):
+            row = weights[buckets[i]]
+            for k in range(width):
+                sums[k] += row[k]
+        for k in range(width):
+            total[k] += sums[k]
+
+
+@kernel
 def score_rows(
-    data,
-    offsets,
-    start,
-    end,
-    table,
-    options,
-    repeats,
-    char_low,
-    char_high,
-    word_high,
-    bits,
-    weights,
-    bias,
-    logits,
-    hard,
+    data, offsets, start, end, table, options, repeats, char_low, char_high, word_high, bits, weights, scale, bias, logits, hard
 ):
     """Add up the weights of each row's n-grams: the whole linear model, from bytes to logits.
 
-    `weights` is (buckets, width): a column a label, then the squared idf, then padding. `hard[row]` is set, and the row
-    left, where the text must be prepared first.
+    `weights` is (buckets, width): a column a label, then the squared idf, then padding; `scale` (labels + 1,) says what one
+    unit of a column is worth. `hard[row]` is set, and the row left, where the text must be prepared first.
     """
     labels = bias.size
-    width = weights.shape[1]
     room = room_for(longest(offsets, start, end))
     chars = np.empty(room, np.uint32)
     flags = np.empty(room, np.uint32)
     rolling = np.empty(room, np.uint32)
-    buckets = np.empty(room * (char_high - char_low + 1 + word_high), np.int32)
-    total = np.empty(width, np.float32)
+    buckets = np.empty(room * (char_high - char_low + 1 + word_high), np.uint32)
+    total = np.empty(weights.shape[1], np.float64)
     chars[0] = 32
     for row in range(start, end):
         size = normalize_row(data, offsets[row], offsets[row + 1], table, options, repeats, chars[1:], flags[1:])
@@ -350,24 +370,11 @@ def score_rows(
             continue
         chars[size + 1] = 32
         count = hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, buckets)
-        if width == 4:
-            a, b, c, d = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-            for i in range(count):
-                at = buckets[i]
-                a += weights[at, 0]
-                b += weights[at, 1]
-                c += weights[at, 2]
-                d += weights[at, 3]
-            total[0], total[1], total[2], total[3] = a, b, c, d
-        else:
-            total[:] = 0
-            for i in range(count):
-                at = buckets[i]
-                for k in range(width):
-                    total[k] += weights[at, k]
-        scale = np.float32(1) / np.sqrt(total[labels]) if total[labels] > 0 else np.float32(0)
+        _add_up(buckets, count, weights, total)
+        squares = total[labels] * scale[labels]
+        share = 1 / np.sqrt(squares) if squares > 0 else 0.0
         for k in range(labels):
-            logits[row, k] = total[k] * scale + bias[k]
+            logits[row, k] = total[k] * scale[k] * share + bias[k]
 
 
 @kernel
@@ -380,7 +387,7 @@ def count_rows(data, offsets, start, end, table, options, repeats, char_low, cha
     chars = np.empty(room, np.uint32)
     flags = np.empty(room, np.uint32)
     rolling = np.empty(room, np.uint32)
-    buckets = np.empty(room * (char_high - char_low + 1 + word_high), np.int32)
+    buckets = np.empty(room * (char_high - char_low + 1 + word_high), np.uint32)
     chars[0] = 32
     for row in range(start, end):
         size = normalize_row(data, offsets[row], offsets[row + 1], table, options, repeats, chars[1:], flags[1:])

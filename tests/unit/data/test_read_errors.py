@@ -113,9 +113,7 @@ def test_a_missing_column_near_none_lists_the_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("header", "flag"), [("a,b,c", "--text"), ("text,b,c", "--label"), ("a,label,c", "--text")])
-def test_columns_that_cannot_be_guessed_are_listed_with_the_option_to_name_them(
-    header: str, flag: str, tmp_path: Path
-) -> None:
+def test_columns_that_cannot_be_guessed_are_listed_with_the_option_to_name_them(header: str, flag: str, tmp_path: Path) -> None:
     path = written(tmp_path, f"{header}\n1,2,3\n")
     error = refusal(path)
     assert (type(error), error.where) == (ColumnMissing, str(path))

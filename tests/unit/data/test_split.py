@@ -31,7 +31,9 @@ def examples_of(part: Dataset) -> list[tuple[str, str]]:
 def datasets(draw: st.DrawFn) -> Dataset:
     """Labels of 3 to 40 different texts, some of them several times, in any order."""
     different = [
-        (f"{label} {number}", label) for label in "abcd"[: draw(st.integers(2, 4))] for number in range(draw(st.integers(3, 40)))
+        (f"{label} {number}", label)
+        for label in "abcd"[: draw(st.integers(2, 4))]
+        for number in range(draw(st.integers(3, 40)))
     ]
     repeated = draw(st.lists(st.sampled_from(different), max_size=60))
     return dataset(draw(st.permutations(different + repeated)))

@@ -194,7 +194,9 @@ def test_the_same_seed_gives_the_same_intervals_and_another_seed_others() -> Non
     assert ours.metrics["log_loss"].value == other.metrics["log_loss"].value
 
 
-@pytest.mark.parametrize("truth", [[0, 1], [0, 0, 1, 0, 0, 0], [0, 0], [1]], ids=["two rows", "a rare label", "one label", "one row"])
+@pytest.mark.parametrize(
+    "truth", [[0, 1], [0, 0, 1, 0, 0, 0], [0, 0], [1]], ids=["two rows", "a rare label", "one label", "one row"]
+)
 def test_few_rows_give_figures_without_warnings(truth: list[int]) -> None:
     ours = report(np.array(truth), scored(np.tile([2, 1], (len(truth), 1))), names(2))
     assert all(math.isfinite(edge) for figure in ours.metrics.values() for edge in (figure.value, figure.low, figure.high))

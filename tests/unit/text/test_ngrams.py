@@ -27,16 +27,34 @@ def orders(draw: st.DrawFn) -> Ngrams:
 def test_the_kernel_adds_up_what_the_reference_says(texts: list[str], ngrams: Ngrams, labels: int) -> None:
     random = np.random.default_rng(labels)
     buckets = np.flatnonzero(random.random(2**ngrams.bits) < 0.7).astype(np.int32)
-    weights = random.normal(size=(len(buckets), labels)).astype(np.float32)
-    idf = random.uniform(0.5, 3, len(buckets)).astype(np.float32)
+    weights = random.integers(-32767, 32768, (len(buckets), labels + 1)).astype(np.int16)
+    weights[:, labels] = np.abs(weights[:, labels])  # squared idf
+    scale = random.uniform(1e-5, 1e-4, labels + 1).astype(np.float32)
     bias = random.normal(size=labels).astype(np.float32)
-    model = Linear(normalizer=Normalizer(), ngrams=ngrams, buckets=buckets, weights=weights, idf=idf, bias=bias)
+    model = Linear(normalizer=Normalizer(), ngrams=ngrams, buckets=buckets, weights=weights, scale=scale, bias=bias)
     place = {int(bucket): i for i, bucket in enumerate(buckets)}
     for text, logits in zip(texts, model.forward(model.encode(pa.RecordBatch.from_pydict({"text": texts}))), strict=True):
         found = [place[n.bucket] for n in ngrams.reference(Normalizer().reference(text)) if n.bucket in place]
-        norm = np.sqrt(np.sum(idf[found].astype(np.float64) ** 2))
-        wanted = bias + (weights[found].astype(np.float64) * idf[found, None]).sum(axis=0) / (norm or 1)
-        assert np.abs(logits - wanted).max() < 1e-4
+        sums = weights[found].astype(np.int64).sum(axis=0) * scale.astype(np.float64)
+        wanted = bias + sums[:labels] / (np.sqrt(sums[labels]) or 1)
+        assert np.abs(logits - wanted).max() < 1e-5
+
+
+def test_sums_of_a_very_long_text_do_not_overflow() -> None:
+    """The same n-gram with the largest weight, more often than 32 bits could add up."""
+    ngrams = Ngrams(char_low=1, char_high=1, word_high=0, bits=8)
+    for labels in (1, 5):
+        wide = np.full((256, labels + 1), 32767, np.int16)
+        model = Linear(
+            normalizer=Normalizer(repeats=0),
+            ngrams=ngrams,
+            buckets=np.arange(256, dtype=np.int32),
+            weights=wide,
+            scale=np.ones(labels + 1, np.float32),
+            bias=np.zeros(labels, np.float32),
+        )
+        logits = model.forward(model.encode(pa.RecordBatch.from_pydict({"text": ["a" * 200_000]})))
+        assert np.allclose(logits, np.sqrt(32767 * 200_002.0), rtol=1e-6)
 
 
 def test_what_is_hashed() -> None:
