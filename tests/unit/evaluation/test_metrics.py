@@ -49,7 +49,7 @@ def answered(draw: st.DrawFn) -> tuple[Places, Scores]:
 
 
 @given(case=answered())
-@example_settings(deadline=None, max_examples=60)
+@example_settings(deadline=None, max_examples=40)
 def test_figures_of_counts_equal_scikit_learn(case: tuple[Places, Scores]) -> None:
     truth, scores = case
     given_, k = scores.argmax(axis=1), scores.shape[1]
@@ -71,7 +71,7 @@ def test_figures_of_counts_equal_scikit_learn(case: tuple[Places, Scores]) -> No
 
 
 @given(case=answered())
-@example_settings(deadline=None, max_examples=60)
+@example_settings(deadline=None, max_examples=40)
 def test_log_loss_equals_scikit_learn(case: tuple[Places, Scores]) -> None:
     truth, scores = case
     exact = scores.astype(np.float64)
@@ -80,7 +80,7 @@ def test_log_loss_equals_scikit_learn(case: tuple[Places, Scores]) -> None:
 
 
 @given(case=answered())
-@example_settings(deadline=None, max_examples=60)
+@example_settings(deadline=None, max_examples=40)
 def test_the_area_under_the_roc_curve_equals_scikit_learn(case: tuple[Places, Scores]) -> None:
     truth, scores = case
     k = scores.shape[1]
@@ -100,7 +100,7 @@ def test_the_area_under_the_roc_curve_equals_scikit_learn(case: tuple[Places, Sc
 
 
 @given(case=answered())
-@example_settings(deadline=None, max_examples=60)
+@example_settings(deadline=None, max_examples=40)
 def test_the_calibration_error_equals_the_definition(case: tuple[Places, Scores]) -> None:
     truth, scores = case
     bins: dict[int, list[tuple[float, bool]]] = {}
@@ -158,8 +158,8 @@ def test_a_perfect_model_gets_one_and_an_interval_of_one() -> None:
     assert ours.metrics["log_loss"].value == ours.metrics["ece"].value == 0
 
 
-@pytest.mark.parametrize(("rows", "labels", "sharpness"), [(30, 2, 1.0), (200, 3, 1.5), (1500, 4, 1.5), (1237, 3, 1.5)])
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("rows", "labels", "sharpness"), [(30, 2, 1.0), (300, 3, 1.5), (1500, 4, 1.5)])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_every_interval_contains_its_value(rows: int, labels: int, sharpness: float, seed: int) -> None:
     ours = report(*sampled(rows, labels, seed, sharpness), names(labels))
     figures = {**ours.metrics, **{f"{k} {name}": f for k, by in ours.per_class.items() for name, f in by.items()}}
