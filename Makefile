@@ -15,11 +15,11 @@ $(READY): pyproject.toml constraints.txt
 	$(PIP) --editable '.[dev]'
 	touch $@
 
-# From a labelled file to a model, its figures, and answers; then the same with real tweets, where they are.
+# From a labeled file to a model, its figures, and answers; then the same with real tweets, where they are.
 demo: setup
 	$(BIN)/cauce train examples/data/messages.csv --out $(DEMO)/messages --replace
 	$(BIN)/cauce predict $(DEMO)/messages "No está nada mal, me encanta 😍" --explain
-	$(BIN)/cauce predict $(DEMO)/messages "Brilliant, the app logged me out again." "¿A qué hora cierran?"
+	$(BIN)/cauce predict $(DEMO)/messages "Brilliant, the app logged me out again." "¿A qué hora abre la sucursal?"
 	@if [ -d $(TWEETS) ]; then set -x; \
 	  $(BIN)/cauce train $(TWEETS)/train_text.txt --dev $(TWEETS)/val_text.txt --test $(TWEETS)/test_text.txt --out $(DEMO)/emotion --replace && \
 	  $(BIN)/cauce predict $(DEMO)/emotion "I can't believe they did this to us" "So happy for you both!"; fi

@@ -1,4 +1,4 @@
-"""Cauce: one text model, every current. From a labelled file to a model that answers online, in batches and on streams.
+"""Cauce: one text model, every current. From a labeled file to a model that answers online, in batches and on streams.
 
 >>> import cauce
 >>> cauce.load("echo").predict(["banana"])[0].label

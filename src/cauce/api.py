@@ -12,7 +12,7 @@ from cauce.model.model import Model, load
 
 
 def evaluate(model: Model | str | Path, data: str | Path, *, text: str | None = None, label: str | None = None) -> Report:
-    """Ask a model the rows of a labelled file and report its figures, each with a 95 % interval.
+    """Ask a model the rows of a labeled file and report its figures, each with a 95 % interval.
 
     Args:
         model: a loaded one, or its folder.

@@ -11,7 +11,7 @@ CauceError                        exit 1  http 500
 │   ├── UnknownLabel                                 a label that the model was not trained on
 │   ├── UnknownName                                  a recipe, variant or option value that does not exist
 │   ├── WrongRows                                    rows that do not fit the model's inputs
-│   ├── OutputExists                                 what would be written is there already
+│   ├── OutputExists                      http 409   what would be written is there already
 │   ├── CannotWrite                                  the place to write to is read-only or is not a folder
 │   └── BadSetting                                   cauce.toml or an environment variable holds a wrong value
 ├── ModelFolderError              exit 3  http 503   the model folder is wrong

@@ -9,29 +9,30 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt, ValidationError
+from pydantic import AfterValidator, Field, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from cauce.errors import BadSetting
+from cauce.errors import BadSetting, nearest
 
 FILE = Path("cauce.toml")
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class Settings(BaseSettings):
     """Settings of the process: `[cauce]` in `cauce.toml`, `CAUCE_…` in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="CAUCE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CAUCE_", env_ignore_empty=True, extra="ignore", frozen=True)
 
-    home: Path = Field(
+    home: UserPath = Field(
         Path.home() / ".local" / "share" / "cauce",
         description="Where versions, the registry and the machine's state are kept.",
     )
     threads: PositiveInt | None = Field(
         None, description="Threads of the kernels. Without it: what affinity and the cgroup's quota allow."
     )
-    kernel_cache: Path | None = Field(
+    kernel_cache: UserPath | None = Field(
         None, description="Folder of the compiled kernels. Without it: the user's cache, then a temporary folder."
     )
     max_line_bytes: PositiveInt = Field(10_000_000, description="Longest line of a text file; a longer one is refused.")
@@ -57,11 +58,14 @@ class _Table(TomlConfigSettingsSource):
 
     def _read_file(self, file_path: Any) -> dict[str, Any]:
         table = super()._read_file(file_path).get("cauce", {})
-        if unknown := set(table) - set(Settings.model_fields):
-            raise BadSetting(
-                f"{file_path}: [cauce] has no setting {', '.join(sorted(unknown))}",
-                hint="see docs/reference/settings.md",
-            )
+        if not isinstance(table, dict):
+            raise BadSetting(f"{file_path}: cauce is {table!r}, not a table", hint="put the settings below a line [cauce]")
+        for name in table:
+            if name not in Settings.model_fields:
+                known = f"the settings are: {', '.join(Settings.model_fields)}"
+                raise BadSetting(
+                    f"{file_path}: [cauce] has no setting {name}", hint=nearest(name, Settings.model_fields) or known
+                )
         return dict(table)
 
 
@@ -77,6 +81,8 @@ def settings() -> Settings:
         return Settings()
     except tomllib.TOMLDecodeError as error:
         raise BadSetting(f"{FILE} is not TOML: {error}", hint="mend the line, or move the file away") from None
+    except UnicodeDecodeError:
+        raise BadSetting(f"{FILE} is not UTF-8", hint="save it as UTF-8") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))

@@ -19,17 +19,19 @@ Examples:
 
 
 def doctor(
-    model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A model folder to examine too.")] = None,
+    model: Annotated[Path | None, typer.Argument(metavar="MODEL", help="A model folder to examine too.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
 ) -> None:
     """Examine this machine and, if named, a model folder."""
     findings = _machine()
-    if model is not None:
-        findings += _model(model)
+    if not json:
+        show.table(("what", "state", "hint"), findings)
+    examined = _model(model) if model is not None else []
     if json:
-        show.as_json([{"what": what, "state": state, "hint": hint} for what, state, hint in findings])
-        return
-    show.table(("what", "state", "hint"), findings)
+        show.as_json([{"what": what, "state": state, "hint": hint} for what, state, hint in findings + examined])
+    elif examined:
+        show.say("")
+        show.table(("what", "state", "hint"), examined)
 
 
 def _machine() -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""`cauce evaluate`: what a model is worth on labelled rows."""
+"""`cauce evaluate`: what a model is worth on labeled rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Examples:
 
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model folder.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labelled file, as for training.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file, as for training.")],
     text: Annotated[str | None, typer.Option(help="The column of the text. [default: the model's, or guessed]")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the label. [default: guessed]")] = None,
     json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
-    """Measure a model on labelled rows, with intervals."""
+    """Measure a model on labeled rows, with intervals."""
     from cauce.api import evaluate as measure
     from cauce.model.model import load
 

@@ -61,7 +61,7 @@ def root(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
-    """One text model, every current: from a labelled file to a model in production."""
+    """One text model, every current: from a labeled file to a model in production."""
 
 
 app.command("train", epilog=train.EXAMPLES)(train.train)

@@ -29,7 +29,7 @@ BLOCK = 1 << 18  # bytes read at once, where that many have come
 
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The model folder, or `echo`.")],
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Texts, or `-` to read them from a pipe, one a line.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Texts, or `-` to read them from a pipe, one a line.")],
     top_k: Annotated[int | None, typer.Option(min=1, help="Show only the K best labels.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show what each word added to the label's logit.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -38,6 +38,8 @@ def predict(
     from cauce.model.model import load
 
     opened = load(model)
+    if "-" in texts and len(texts) > 1:
+        raise InputError("`-` stands alone: it reads the texts from a pipe", hint="give either - or texts")
     if texts == ["-"]:
         if explain:
             raise InputError("--explain reads texts from the command line", hint="give the text instead of -")
@@ -59,7 +61,9 @@ def _print(text: str, answer: Prediction, reasons: Explanation | None, *, severa
     if several:
         show.say(f"\n{text}")
     if answer.error:
-        show.say(f"{typer.style('error:', fg='red')} {answer.error}")
+        from cauce.model.rows import MEANINGS
+
+        show.say(f"{typer.style('error:', fg='red')} {MEANINGS[answer.error]} ({answer.error})")
         return
     show.table(("label", "score"), [(label, f"{score:.3f}") for label, score in answer.scores.items()])
     if answer.truncated:
@@ -98,13 +102,17 @@ def _stream(model: Model, top_k: int | None) -> None:
     from cauce.settings import settings
 
     text_column = model.manifest.inputs[0].name
+    unanswered = 0
     for lines in _arriving(cast("BufferedReader", sys.stdin.buffer), settings().max_line_bytes):
         rows, codes = zip(*(_row(line, text_column) for line in lines), strict=True)
         for row, code, answer in zip(rows, codes, model.predict(rows, top_k=top_k), strict=True):
             fields = {**_answer(model, answer), "error": code or answer.error}
+            unanswered += fields["error"] is not None
             kept = dict(zip(kept_names(list(row)), row.values(), strict=True))
             sys.stdout.write(codec.dumps({**kept, **fields}, ensure_ascii=False) + "\n")
         sys.stdout.flush()
+    if unanswered:
+        show.note(f"{unanswered} line(s) have no answer; each says why in `error`")
 
 
 def _arriving(source: BufferedReader, limit: int) -> Iterator[list[bytes | None]]:

@@ -1,7 +1,8 @@
-"""`cauce train`: from a labelled file to a model folder."""
+"""`cauce train`: from a labeled file to a model folder."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -24,14 +25,14 @@ def train(
     ] = None,
     recipe: Annotated[str, typer.Option(help="How to train.")] = "linear",
     out: Annotated[Path, typer.Option(help="The model folder to write.")] = Path("model"),
-    name: Annotated[str | None, typer.Option(help="The model's name. [default: the file's]")] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name, part of its version. [default: the file's]")] = None,
     text: Annotated[str | None, typer.Option(help="The column of the text. [default: guessed]")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the label. [default: guessed]")] = None,
     seed: Annotated[int, typer.Option(help="Same data, recipe and seed: same model.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the model that OUT holds.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
-    """Train a model from a labelled file and write its folder."""
+    """Train a model from a labeled file and write its folder."""
     from cauce.recipes.train import train as run_training
 
     with show.bar() as progress:
@@ -60,4 +61,4 @@ def train(
     figures = [(name, str(figure), str(run.majority.metrics.get(name, ""))) for name, figure in run.report.metrics.items()]
     show.table((f"on {run.measured_on}, with 95 % interval", "model", "most frequent label"), figures)
     show.say(f"\n{run.verdict}")
-    show.next_command(f'cauce predict {out}/ "me encanta" "it never arrived"')
+    show.next_command(f"cauce predict {out}/ {shlex.quote(run.example)} --explain")

@@ -38,13 +38,14 @@ def wanted(name: str | None, names: list[str], source: str) -> tuple[str, str] |
 
 
 def guess(role: str, columns: dict[str, list[Any]], *, taken: str | None, source: str) -> tuple[str, str]:
-    """A column by its usual names; of two columns, the longer texts are the text.
+    """A column by its usual names; of two columns, the longer texts are the text. One with the other's name is not taken.
 
     Raises:
         ColumnMissing: no column is likely.
 
     """
-    left = [name for name in columns if name != taken]
+    other = NAMES["label" if role == "text" else "text"]
+    left = [name for name in columns if name != taken and name.strip().lower() not in other]
     by_name = {name.strip().lower(): name for name in reversed(left)}
     found = next((by_name[usual] for usual in NAMES[role] if usual in by_name), None)
     if found is None and len(columns) == 2 and left:

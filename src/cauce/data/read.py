@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 from cauce.data.columns import guess, wanted
 from cauce.data.dataset import Dataset
 from cauce.data.lines import lines
-from cauce.errors import EmptyData, FileMissing, LineTooLong, UnknownName, UnreadableData, nearest
+from cauce.errors import ColumnMissing, EmptyData, FileMissing, LineTooLong, UnknownName, UnreadableData, nearest
 from cauce.settings import settings
 
 TABLES = {".csv": None, ".tsv": "\t"}
@@ -24,7 +25,7 @@ JSON_LINES = (".jsonl", ".ndjson")
 
 
 def read(source: str | Path, *, text: str | None = None, label: str | None = None) -> Dataset:
-    """Read labelled examples. Columns are guessed where they are not named, and the guess is in `notes`.
+    """Read labeled examples. Columns are guessed where they are not named, and the guess is in `notes`.
 
     Raises:
         FileMissing, EmptyData, ColumnMissing, UnreadableData, LineTooLong, UnknownName
@@ -48,6 +49,12 @@ def read(source: str | Path, *, text: str | None = None, label: str | None = Non
         raise EmptyData(f"{path} has no rows", hint="the first line names the columns, each further line is an example")
     text_column, text_note = wanted(text, names, str(path)) or guess("text", columns, taken=label, source=str(path))
     label_column, label_note = wanted(label, names, str(path)) or guess("label", columns, taken=text_column, source=str(path))
+    if text_column == label_column:
+        raise ColumnMissing(
+            f'"{text_column}" is named as the text and as the label',
+            where=str(path),
+            hint=f"the columns are: {', '.join(names)}",
+        )
     others = [name for name in names if name not in (text_column, label_column)]
     notes = [note for note in (text_note, label_note) if note]
     if others:
@@ -57,19 +64,24 @@ def read(source: str | Path, *, text: str | None = None, label: str | None = Non
 
 def _existing(path: Path) -> Path:
     """The path, or the text file of a pair that was named by its beginning."""
-    if path.is_file():
-        return path
-    pair = path.with_name(path.name + "_text.txt")
-    if pair.is_file():
-        return pair
-    if path.is_dir():
-        raise FileMissing(f"{path} is a folder, not a file", hint="name the file of examples")
+    with suppress(OSError):  # a name that is too long is a missing file
+        if path.is_file():
+            return path
+        pair = path.with_name(path.name + "_text.txt")
+        if pair.is_file():
+            return pair
+        if path.is_dir():
+            raise FileMissing(f"{path} is a folder, not a file", hint="name the file of examples")
     beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     raise FileMissing(f"there is no file {path}", hint=nearest(path.name, beside) or "check the path")
 
 
 def _dataset(path: Path, name: str, texts: list[Any], labels: list[Any], notes: list[str]) -> Dataset:
     """Rows with a label and a text; how many were left out is said."""
+    stripped = [label and label.strip() for label in labels]
+    if stripped != labels:
+        notes.append("white space around labels was left out")
+    labels = stripped
     kept = [i for i in range(len(texts)) if texts[i] is not None and texts[i].strip() and labels[i]]
     without_label = sum(1 for label in labels if not label)
     without_text = len(texts) - len(kept) - without_label
@@ -77,55 +89,51 @@ def _dataset(path: Path, name: str, texts: list[Any], labels: list[Any], notes: 
         if count:
             notes.append(f"left out: {count} row(s) without a {what}")
     if not kept:
-        raise EmptyData(f"{path} has no row with both a text and a label", hint="name the columns with --text and --label")
+        raise EmptyData(f"{path} has no row with both a text and a label", hint="are these the right file and columns?")
     rows = pa.RecordBatch.from_arrays([pa.array([texts[i] for i in kept], pa.string())], [name])
     return Dataset(rows, pa.array([labels[i] for i in kept], pa.string()), str(path), tuple(notes))
 
 
 def _table(path: Path, delimiter: str | None) -> dict[str, list[str]]:
-    """The columns of a CSV or TSV file."""
-    csv.field_size_limit(settings().max_line_bytes)
+    """The columns of a CSV or TSV file. Blank lines are passed over."""
+    limit = settings().max_line_bytes
+    csv.field_size_limit(limit)
     source = lines(path)
-    first = next(source, "")
+    skipped, first = next(((number, line) for number, line in enumerate(source) if line.strip()), (0, ""))
     delimiter = delimiter or max(",;\t|", key=first.count)  # of a tie, the comma
-    # a tab file holds raw text: quotes in it mean nothing
+    raw = delimiter == "\t"  # a tab file holds raw text: quotes in it mean nothing
     rows = csv.reader(
-        _chain(first, source),
-        delimiter=delimiter,
-        strict=delimiter != "\t",
-        quoting=csv.QUOTE_NONE if delimiter == "\t" else 0,
+        chain([first], source), delimiter=delimiter, strict=not raw, quoting=csv.QUOTE_NONE if raw else csv.QUOTE_MINIMAL
     )
+    line = skipped + 1  # where the row starts: one that holds line breaks ends further down
+    columns: list[list[str]] = []
+    header: list[str] = []
     try:
         header = next(rows, [])
-        columns: list[list[str]] = [[] for _ in header]
+        columns = [[] for _ in header]
+        line = skipped + rows.line_num + 1
         for row in rows:
-            if not row:
-                continue
-            if len(row) != len(header):
+            if row and len(row) != len(header):
                 raise UnreadableData(
                     f"a row has {len(row)} cells, the header has {len(header)}",
-                    where=f"{path}, line {rows.line_num}",
+                    where=f"{path}, line {line}",
                     hint='put the text between double quotes if it holds the delimiter, and double each " inside it',
                 )
-            for column, cell in zip(columns, row, strict=True):
+            for column, cell in zip(columns, row, strict=False):  # a blank line has no cell
                 column.append(cell)
+            line = skipped + rows.line_num + 1
     except csv.Error as error:
-        where = f"{path}, line {rows.line_num}"
+        where = f"{path}, line {line}"
         if "field limit" in str(error):
-            raise LineTooLong(
-                f"a cell is over {settings().max_line_bytes} bytes",
-                where=where,
-                hint="a quote that is not closed? or raise CAUCE_MAX_LINE_BYTES",
-            ) from None
+            hint = "a quote that is not closed? or raise CAUCE_MAX_LINE_BYTES"
+            raise LineTooLong(f"a cell is over {limit} bytes", where=where, hint=hint) from None
+        if "new-line character" in str(error):
+            hint = "end lines with a line feed, as every editor can, or put the text between quotes"
+            raise UnreadableData("a carriage return stands alone", where=where, hint=hint) from None
         raise UnreadableData(f"not CSV: {error}", where=where, hint='a quote that is not closed or not doubled ("")') from None
     if len(set(header)) != len(header):
-        raise UnreadableData("two columns have the same name", where=f"{path}, line 1", hint="rename one of them")
+        raise UnreadableData("two columns have the same name", where=f"{path}, line {skipped + 1}", hint="rename one of them")
     return dict(zip(header, columns, strict=True))
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _json_lines(path: Path) -> dict[str, list[Any]]:
@@ -138,7 +146,8 @@ def _json_lines(path: Path) -> dict[str, list[Any]]:
         try:
             entry = json.loads(line)
         except (json.JSONDecodeError, RecursionError) as error:
-            raise UnreadableData(f"not JSON: {error}", where=where, hint="one JSON object a line") from None
+            place = f" at place {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+            raise UnreadableData(f"not JSON{place}", where=where, hint="one JSON object a line") from None
         if not isinstance(entry, dict):
             raise UnreadableData(
                 f"not an object but {type(entry).__name__}",
@@ -147,14 +156,24 @@ def _json_lines(path: Path) -> dict[str, list[Any]]:
             )
         for name, value in entry.items():
             if isinstance(value, list | dict):
+                kind = type(value).__name__
+                raise UnreadableData(f'"{name}" holds a {kind}', where=where, hint="values are texts, numbers, true or false")
+            if isinstance(value, str) and not _is_unicode(value):
                 raise UnreadableData(
-                    f'"{name}" holds a {type(value).__name__}',
-                    where=where,
-                    hint="values are texts, numbers, true or false",
+                    f'"{name}" holds half a character', where=where, hint=r"a lone \ud800 to \udfff escape is not text"
                 )
         objects.append(entry)
     names = list(dict.fromkeys(name for entry in objects for name in entry))
     return {name: [_as_text(entry.get(name)) for entry in objects] for name in names}
+
+
+def _is_unicode(text: str) -> bool:
+    """False for a text with a lone surrogate, which JSON can write and UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _as_text(value: Any) -> str | None:
@@ -167,7 +186,7 @@ def _pair(path: Path) -> Dataset:
     if not labels_path.is_file():
         raise FileMissing(
             f"there is no {labels_path.name} beside {path.name}",
-            where=str(path.parent),
+            where=str(path),
             hint="a label a line, in the order of the texts",
         )
     texts = [line.rstrip("\r\n") for line in lines(path)]

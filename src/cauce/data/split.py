@@ -13,7 +13,7 @@ LEAST_ROWS = 3  # of a label, to have one in each part
 def split(data: Dataset, shares: tuple[float, ...], seed: int) -> tuple[Dataset, ...]:
     """Cut into parts of the given shares (they add up to 1), stratified by label, grouped by equal text.
 
-    The first part is for training: it has at least one row of every label.
+    Every part has at least one row of every label; what rounding leaves goes to the first part, for training.
 
     Raises:
         TooFewLabels: one label only, or one with too few different texts.
@@ -38,9 +38,9 @@ def split(data: Dataset, shares: tuple[float, ...], seed: int) -> tuple[Dataset,
                 hint=f"add rows up to {LEAST_ROWS} or more, or give --dev and --test files",
             )
         order = random.permutation(len(members))
-        edges = np.round(np.cumsum((0, *shares)) * len(members)).astype(int)
-        edges[1] = max(edges[1], 1)
-        for part, start, end in zip(parts, edges, edges[1:], strict=False):
+        held_out = [max(1, round(share * len(members))) for share in shares[1:]]
+        edges = np.cumsum([0, len(members) - sum(held_out), *held_out])
+        for part, start, end in zip(parts, edges[:-1], edges[1:], strict=True):
             for member in order[start:end]:
                 part += members[member]
     return tuple(data.take(np.sort(np.array(part, np.int64))) for part in parts)

@@ -1,4 +1,4 @@
-"""Ask a model labelled rows and report what it is worth."""
+"""Ask a model labeled rows and report what it is worth."""
 
 from __future__ import annotations
 

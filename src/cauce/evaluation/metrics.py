@@ -40,7 +40,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Report:
-    """Figures of a model on labelled rows.
+    """Figures of a model on labeled rows.
 
     Attributes:
         metrics: by name: accuracy, macro_f1, micro_f1, macro_recall, macro_precision, log_loss, roc_auc (left out where the
@@ -84,14 +84,9 @@ def report(truth: Places, scores: npt.NDArray[np.float32], labels: tuple[str, ..
     rows = _Rows(truth, given, even)
     values = rows.figures(np.ones((1, len(truth))))
     blocks = [rows.figures(weights) for weights in _resamples(len(truth), seed)]
-    low, high = {}, {}
-    for name in values:
-        low[name], high[name] = np.nanpercentile(np.concatenate([block[name] for block in blocks]), (2.5, 97.5), axis=0)
-    metrics = {name: Figure(float(values[name][0]), float(low[name]), float(high[name])) for name in METRICS if name in values}
-    per_class = {
-        label: {name: Figure(float(values[name][0, k]), float(low[name][k]), float(high[name][k])) for name in PER_CLASS}
-        for k, label in enumerate(labels)
-    }
+    figures = {name: _with_intervals(values[name][0], np.concatenate([block[name] for block in blocks])) for name in values}
+    metrics = {name: figures[name][0] for name in METRICS if name in figures}
+    per_class = {label: {name: figures[name][k] for name in PER_CLASS} for k, label in enumerate(labels)}
     confusion = np.zeros((len(labels), len(labels) + 1), np.int64)
     np.add.at(confusion, (truth, given), 1)
     return Report(metrics, per_class, confusion, labels, len(truth), int((~answered).sum()))
@@ -100,6 +95,21 @@ def report(truth: Places, scores: npt.NDArray[np.float32], labels: tuple[str, ..
 def macro_f1(truth: Places, scores: npt.NDArray[np.float32]) -> float:
     """The mean F1 of the labels that occur in the truth or in the answers; no interval."""
     return float(_Rows(truth, scores.argmax(axis=1), scores.astype(np.float64)).counts(np.ones((1, len(truth))))["macro_f1"][0])
+
+
+def _with_intervals(value: Floats, resampled: Floats) -> list[Figure]:
+    """Figures of a value, or of one for each label, from its resamples (b,) or (b, labels).
+
+    Resamples without a value (one label only) are left out. The interval always holds the value: a resample of a
+    calibration error is larger than the error itself, its percentiles alone could lie above.
+    """
+    columns = resampled.reshape(len(resampled), -1)
+    out = []
+    for k, here in enumerate(np.atleast_1d(value)):
+        known = columns[~np.isnan(columns[:, k]), k]
+        low, high = np.percentile(known, (2.5, 97.5)) if known.size else (here, here)
+        out.append(Figure(float(here), float(min(low, here)), float(max(high, here))))
+    return out
 
 
 class _Rows:
@@ -124,7 +134,11 @@ class _Rows:
         out["log_loss"] = weights @ self.loss / total
         out["ece"] = np.abs(weights @ self.gap).sum(axis=1) / total
         if self.ranks:
-            out["roc_auc"] = np.nanmean([_area(weights, *ranks) for ranks in self.ranks], axis=0)
+            areas = np.array([_area(weights, *ranks) for ranks in self.ranks])
+            known = ~np.isnan(areas)
+            out["roc_auc"] = np.where(
+                known.any(axis=0), _ratio(np.where(known, areas, 0).sum(axis=0), known.sum(axis=0)), np.nan
+            )
         return out
 
     def counts(self, weights: Floats) -> dict[str, Floats]:

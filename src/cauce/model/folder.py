@@ -37,7 +37,7 @@ def read(folder: Path) -> Manifest:
         ModelFolderError: one of its kinds; see `cauce.errors`.
 
     """
-    if not folder.exists():
+    if not os.path.exists(folder):  # noqa: PTH110  (a name that is too long is no folder either; Path.exists raises)
         raise FileMissing(f"there is no model folder {folder}", hint="train one with: cauce train DATA --out FOLDER")
     where = str(folder)
     if not (folder / MANIFEST).is_file():

@@ -123,7 +123,7 @@ class Model:
         if not isinstance(self.runtime, Explains):
             raise InputError(
                 f"the runtime {self.manifest.runtime} cannot explain",
-                hint="train with --recipe linear for explanations",
+                hint="models of the linear recipe can",
             )
         answer = self.predict([row])[0]
         if answer.label is None:

@@ -16,7 +16,14 @@ from cauce.text import kernels
 from cauce.text.buffers import utf8
 from cauce.text.threads import run_sliced
 
-CODES = ("", "missing_input", "empty_text", "invalid_utf8", "wrong_type", "runtime_failed")
+MEANINGS = {
+    "missing_input": "the value is null or the column is not in the row",
+    "empty_text": "the text is empty or only white space",
+    "invalid_utf8": "the text is not valid UTF-8",
+    "wrong_type": "the value is not of the column's type",
+    "runtime_failed": "the engine failed on this row alone",
+}
+CODES = ("", *MEANINGS)
 FINE, MISSING, EMPTY, INVALID, WRONG_TYPE, FAILED = range(len(CODES))
 
 ARROW = {"text": pa.string(), "category": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}

@@ -17,7 +17,7 @@ import pyarrow as pa
 from safetensors.numpy import save
 
 from cauce.data.dataset import Dataset
-from cauce.errors import InputError
+from cauce.errors import InputError, Interrupted
 from cauce.evaluation.metrics import macro_f1
 from cauce.model.model import softmax
 from cauce.recipes.solver import fit
@@ -66,7 +66,7 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
             f"the linear recipe reads one text column, there are {data.rows.num_columns}", hint="name it with --text"
         )
     normalizer, ngrams = Normalizer(), Ngrams()
-    progress(0.0, "counting n-grams")
+    progress(0.0, "counting n-grams (the first time on a machine, loops are compiled: some seconds)")
     rows = _count(data.rows.column(0), normalizer, ngrams)
     truth, dev_truth = data.places(labels), dev.places(labels)
     costs = _class_costs(truth, len(labels))
@@ -85,6 +85,8 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
         runtime = Linear(normalizer=normalizer, ngrams=ngrams, **tensors)
         score = macro_f1(dev_truth, softmax(runtime.forward(runtime.encode(dev.rows))))
         done += 1
+        if stop[0]:
+            raise Interrupted("stopped while fitting")
         progress(done / len(PENALTIES), f"C = {penalty:g}: macro F1 on dev {score:.3f}")
         return runtime, tensors, {"C": penalty, "epochs": int(epochs), "gap": float(gap), "dev_macro_f1": score}
 

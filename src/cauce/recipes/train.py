@@ -1,4 +1,4 @@
-"""From a labelled file to a model folder: read, split, fit, save, measure what was saved."""
+"""From a labeled file to a model folder: read, split, fit, save, measure what was saved."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from cauce.text.threads import threads
 
 RECIPES = {"linear": linear}
 THREE_PARTS, TWO_PARTS = (0.7, 0.15, 0.15), (0.9, 0.1)
+LEAST_WORDS = 4  # of an example to try
 GOLDEN_ROWS = 24  # of the data's own, beside the hard texts
 
 Progress = Callable[[float, str], None]
@@ -45,6 +46,7 @@ class Run:
         majority: the same figures of always giving the training's shares of labels.
         rows: how many rows each part had.
         notes: what was guessed, left out or found, in words.
+        example: a short text of the measured rows, to try the model with.
 
     """
 
@@ -55,6 +57,7 @@ class Run:
     measured_on: str
     rows: dict[str, int]
     notes: tuple[str, ...]
+    example: str
     seconds: float
 
     @property
@@ -101,7 +104,7 @@ def train(
     replace: bool = False,
     progress: Progress = lambda share, what: None,
 ) -> Run:
-    """Train a model from a labelled file and write its folder.
+    """Train a model from a labeled file and write its folder.
 
     Args:
         data: a file, or `x_text.txt` beside `x_labels.txt` (and `mapping.txt`).
@@ -160,7 +163,8 @@ def train(
             majority=_majority(parts["train"], parts[measured_on], labels),
             measured_on=measured_on,
             rows={part: len(rows) for part, rows in parts.items()},
-            notes=tuple(notes),
+            notes=(*notes, f"{folder.GOLDEN} in the folder holds up to {GOLDEN_ROWS} of your texts"),
+            example=_example(parts[measured_on]),
             seconds=time.perf_counter() - start,
         )
         _write_evidence(room, run, fitted.log)
@@ -253,6 +257,12 @@ def _mlmodel(model: Model) -> str:
         )
         + "\n"
     )
+
+
+def _example(rows: Dataset) -> str:
+    """The shortest text of several words, or of any."""
+    texts = [" ".join(text.split()) for text in rows.rows.column(0).to_pylist()]
+    return min(texts, key=lambda text: (text.count(" ") < LEAST_WORDS, len(text)))
 
 
 def _name(data: Path) -> str:

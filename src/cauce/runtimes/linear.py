@@ -19,7 +19,7 @@ import pyarrow as pa
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from cauce.errors import Tampered
+from cauce.errors import NotAModel
 from cauce.runtimes.base import Batching, Output
 from cauce.text import kernels
 from cauce.text.buffers import utf8
@@ -36,14 +36,15 @@ def open(folder: Path, variant: str) -> Linear:
     """Read the weights, and the normalizer and n-grams that belong to them."""
     manifest = json.loads((folder / "cauce.json").read_bytes())
     try:
-        tensors = load_file(folder / WEIGHTS)
-    except SafetensorError as error:
-        raise Tampered(f"{WEIGHTS} is not safetensors: {error}", where=str(folder)) from None
-    return Linear(
-        normalizer=Normalizer(**manifest["normalizer"]),
-        ngrams=Ngrams(**manifest["recipe"]["parameters"]["ngrams"]),
-        **tensors,
-    )
+        return Linear(
+            normalizer=Normalizer(**manifest["normalizer"]),
+            ngrams=Ngrams(**manifest["recipe"]["parameters"]["ngrams"]),
+            **load_file(folder / WEIGHTS),
+        )
+    except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise NotAModel(
+            f"{WEIGHTS} is not that of a linear model: {error}", where=str(folder), hint="train it again with this Cauce"
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,10 @@ def candidates() -> list[Path]:
     if chosen is not None:
         return [chosen]
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return [base / "cauce" / "kernels", Path(tempfile.gettempdir()) / f"cauce-kernels-{os.getuid()}"]
+    places = [base / "cauce" / "kernels"]
+    with suppress(FileNotFoundError):  # a disk that is full has no temporary folder
+        places.append(Path(tempfile.gettempdir()) / f"cauce-kernels-{os.getuid()}")
+    return places
 
 
 def _usable(place: Path) -> bool:

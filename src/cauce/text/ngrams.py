@@ -17,14 +17,17 @@ _32 = 0xFFFFFFFF
 
 
 class Ngrams(BaseModel):
-    """Which n-grams are hashed into how many buckets (2 ** bits)."""
+    """Which n-grams are hashed into how many buckets (2 ** bits).
+
+    The defaults were chosen once, by cross-validation over the training parts of six data sets; see docs/design-notes.md.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     char_low: int = Field(3, ge=1, le=8)
-    char_high: int = Field(5, ge=1, le=8)
+    char_high: int = Field(4, ge=1, le=8)
     word_high: int = Field(2, ge=0, le=4)
-    bits: int = Field(18, ge=8, le=24)
+    bits: int = Field(17, ge=8, le=24)
 
     def reference(self, normalized: str) -> list[Ngram]:
         """All n-grams of a normalized text, with repeats."""

@@ -83,7 +83,7 @@ def test_texts_without_labels_beside_them_are_refused(tmp_path: Path) -> None:
     (tmp_path / "train_text.txt").write_text("a\n")
     with pytest.raises(FileMissing, match=r"no train_labels.txt beside train_text.txt") as caught:
         read(tmp_path / "train_text.txt")
-    assert caught.value.where == str(tmp_path)
+    assert str(tmp_path) in caught.value.where
     assert caught.value.hint
 
 
