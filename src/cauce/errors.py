@@ -255,7 +255,7 @@ def writing(place: Path) -> Iterator[None]:
             raise StorageFull(
                 f"no space left to write {place}", hint="free some space, or write elsewhere with --out"
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG):
             reason = (error.strerror or str(error)).lower()
             raise CannotWrite(f"cannot write {place}: {reason}", hint="choose a folder that you may write to") from error
         raise

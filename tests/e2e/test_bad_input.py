@@ -214,6 +214,13 @@ def test_an_output_below_a_file_is_refused(tmp_path: Path, cauce_command: Comman
     assert names(tmp_path) == ["a.csv"]
 
 
+def test_an_output_with_a_name_that_no_folder_can_have_is_refused(tmp_path: Path, cauce_command: Command) -> None:
+    (tmp_path / "a.csv").write_text(GOOD)
+    said = refused(cauce_command("train", "a.csv", "--out", "x" * 300, cwd=tmp_path), 2)
+    assert "x" * 300 in said
+    assert names(tmp_path) == ["a.csv"]
+
+
 def run_on_a_full_disk(arguments: list[str], *, room: int, cwd: Path) -> subprocess.CompletedProcess[bytes]:
     """Run where no file may grow over `room` bytes (Python ignores the signal, so that writing fails)."""
     return subprocess.run(

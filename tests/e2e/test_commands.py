@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import select
+import shlex
 import shutil
 import subprocess
 import sys
@@ -72,17 +73,19 @@ def test_train_says_what_it_made(trained: tuple[Path, dict], messages: Path) -> 
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
-def test_train_talks_to_people_on_stderr_and_names_the_next_command(tmp_path: Path, cauce_command: Command) -> None:
-    rows = [f"{word} {n},{label}\n" for word, label in (("bien", "sí"), ("mal", "no")) for n in range(4)]
+def test_train_talks_to_people_on_stderr_and_names_a_next_command_that_runs(tmp_path: Path, cauce_command: Command) -> None:
+    rows = [f"- {word} y nada más {n},{label}\n" for word, label in (("bien", "sí"), ("mal", "no")) for n in range(4)]
     (tmp_path / "opinión.csv").write_text("texto,etiqueta\n" + "".join(rows), encoding="utf-8")
-    result = cauce_command("train", "opinión.csv", cwd=tmp_path)
+    result = cauce_command("train", "opinión.csv", "--out", "mi modelo", cwd=tmp_path)
     said = result.stderr.decode()
     assert result.returncode == 0, said
     assert "Warning" not in said  # not even with a handful of rows
     assert 'note: text is the column "texto"' in said
-    assert "next: cauce predict model/" in said
     assert result.stdout.decode().splitlines()[1].startswith("accuracy\t")
-    assert set(cauce.load(tmp_path / "model").labels) == {"sí", "no"}
+    assert set(cauce.load(tmp_path / "mi modelo").labels) == {"sí", "no"}
+    command, *arguments = shlex.split(said.split("next: ")[1].splitlines()[0])
+    following = cauce_command(*arguments, cwd=tmp_path)
+    assert (command, following.returncode) == ("cauce", 0), following.stderr.decode()
 
 
 def test_train_with_replace_puts_the_new_model_in_the_place_of_the_old(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -49,4 +50,4 @@ def evaluate(
             for label, counts in zip(report.labels, report.confusion, strict=True)
         ],
     )
-    show.next_command(f"cauce predict {model} --explain TEXT")
+    show.next_command(f"cauce predict {shlex.quote(str(model))} --explain TEXT")

@@ -61,4 +61,4 @@ def train(
     figures = [(name, str(figure), str(run.majority.metrics.get(name, ""))) for name, figure in run.report.metrics.items()]
     show.table((f"on {run.measured_on}, with 95 % interval", "model", "most frequent label"), figures)
     show.say(f"\n{run.verdict}")
-    show.next_command(f"cauce predict {out}/ {shlex.quote(run.example)} --explain")
+    show.next_command(f"cauce predict {shlex.quote(f'{out}/')} --explain -- {shlex.quote(run.example)}")

@@ -58,7 +58,7 @@ class Dataset:
             listed = ", ".join(f'"{label}" ({count})' for label, count in list(unknown.items())[:SHOWN])
             raise UnknownLabel(
                 f"{len(unknown)} label(s) that the model does not know: {listed}",
-                where=f"{self.source}, first at row {first + 1}",
+                where=f"{self.source}, first at row {first + 1} of those with text and label",
                 hint=nearest(next(iter(unknown)), known) or f"known labels: {', '.join(known[:SHOWN])}",
             )
         return np.array([place[label] for label in self.labels.to_pylist()], np.int64)

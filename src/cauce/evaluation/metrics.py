@@ -119,7 +119,6 @@ class _Rows:
         n, k = scores.shape
         self.true = (truth[:, None] == np.arange(k)).astype(np.float64)
         self.given = (given[:, None] == np.arange(k)).astype(np.float64)
-        self.present = self.true.any(axis=0) | self.given.any(axis=0)
         self.loss = -np.log(np.clip(scores[np.arange(n), truth], 1e-15, None))
         confidence = scores.max(axis=1)
         bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -149,10 +148,11 @@ class _Rows:
             "recall": _ratio(hits, true),
             "f1": _ratio(2 * hits, true + given),
         }
+        present = true + given > 0  # a label that neither occurs nor is given says nothing
         every = hits.sum(axis=1)
         return {
             **by_class,
-            **{f"macro_{name}": part[:, self.present].mean(axis=1) for name, part in by_class.items()},
+            **{f"macro_{name}": _ratio(part.sum(axis=1), present.sum(axis=1)) for name, part in by_class.items()},
             "accuracy": every / weights.sum(axis=1),
             "micro_f1": _ratio(2 * every, true.sum(axis=1) + given.sum(axis=1)),
         }

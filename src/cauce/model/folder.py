@@ -90,20 +90,21 @@ def check_out(out: Path, *, replace: bool) -> None:
         CannotWrite: nothing can be written beside it.
 
     """
-    if out.exists() or out.is_symlink():
-        empty = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
-        if not empty and not (replace and (out / MANIFEST).is_file()):
-            hint = (
-                "choose another --out, or replace the model with --replace"
-                if (out / MANIFEST).is_file()
-                else "choose another --out: what is there is not a model, so --replace does not touch it"
-            )
-            raise OutputExists(f"{out} exists already", hint=hint)
-    parent = next((folder for folder in out.absolute().parents if folder.exists()), Path("/"))
-    if not parent.is_dir():
-        raise CannotWrite(f"cannot write {out}: {parent} is not a folder", hint="choose another --out")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise CannotWrite(f"cannot write {out}: {parent} is read-only", hint="choose a folder that you may write to")
+    with writing(out):
+        if out.exists() or out.is_symlink():
+            empty = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
+            if not empty and not (replace and (out / MANIFEST).is_file()):
+                hint = (
+                    "choose another --out, or replace the model with --replace"
+                    if (out / MANIFEST).is_file()
+                    else "choose another --out: what is there is not a model, so --replace does not touch it"
+                )
+                raise OutputExists(f"{out} exists already", hint=hint)
+        parent = next((folder for folder in out.absolute().parents if folder.exists()), Path("/"))
+        if not parent.is_dir():
+            raise CannotWrite(f"cannot write {out}: {parent} is not a folder", hint="choose another --out")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise CannotWrite(f"cannot write {out}: {parent} is read-only", hint="choose a folder that you may write to")
 
 
 def write_evidence_hashes(folder: Path) -> None:
