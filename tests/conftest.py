@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,18 @@ def cauce_command() -> Callable[..., subprocess.CompletedProcess[bytes]]:
         )
 
     return run
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+    """Write what `make prove` proved, and how long it took, to benchmarks/results/proofs.json."""
+    if terminalreporter.config.option.markexpr == "prove":
+        proofs = {
+            report.nodeid: {"outcome": outcome, "seconds": round(report.duration, 1)}
+            for outcome in ("passed", "failed")
+            for report in terminalreporter.stats.get(outcome, [])
+        }
+        versions = {"python": platform.python_version(), "cauce": version("cauce")}
+        path = ROOT / "benchmarks" / "results" / "proofs.json"
+        path.write_text(json.dumps({"proofs": dict(sorted(proofs.items())), "versions": versions}, indent=2) + "\n")
+    return (yield)

@@ -44,7 +44,6 @@ class Fitted:
 
     normalizer: Normalizer
     parameters: dict[str, Any]
-    runtime: Linear
     tensors: dict[str, npt.NDArray[Any]]
     log: list[dict[str, Any]] = field(default_factory=list)
 
@@ -73,7 +72,7 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
     stop = np.zeros(1, np.bool_)
     done = 0
 
-    def candidate(penalty: float) -> tuple[Linear, dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    def candidate(penalty: float) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         nonlocal done
         weights = np.zeros((len(rows.buckets), -(-len(labels) // 4) * 4), np.float32)
         bias = np.zeros(len(labels), np.float32)
@@ -88,14 +87,14 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
         if stop[0]:
             raise Interrupted("stopped while fitting")
         progress(done / len(PENALTIES), f"C = {penalty:g}: macro F1 on dev {score:.3f}")
-        return runtime, tensors, {"C": penalty, "epochs": int(epochs), "gap": float(gap), "dev_macro_f1": score}
+        return tensors, {"C": penalty, "epochs": int(epochs), "gap": float(gap), "dev_macro_f1": score}
 
     try:
         fits = run_all([lambda penalty=penalty: candidate(penalty) for penalty in PENALTIES])  # type: ignore[misc]
     except BaseException:
         stop[0] = True  # Ctrl-C: the threads leave their loops too
         raise
-    runtime, tensors, best = max(fits, key=lambda found: (found[2]["dev_macro_f1"], -found[2]["C"]))
+    tensors, best = max(fits, key=lambda found: (found[1]["dev_macro_f1"], -found[1]["C"]))
     parameters = {
         "ngrams": ngrams.model_dump(),
         "C": best["C"],
@@ -103,7 +102,7 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
         "tolerance": TOLERANCE,
         "least_rows": LEAST_ROWS,
     }
-    return Fitted(normalizer, parameters, runtime, tensors, [found[2] for found in fits])
+    return Fitted(normalizer, parameters, tensors, [found[1] for found in fits])
 
 
 @dataclass(frozen=True)
