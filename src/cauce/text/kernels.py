@@ -20,6 +20,7 @@ LOWERCASE, URLS, USERS, PREPARED = (
     8,
 )  # `options` of a normalizer; PREPARED: NFC and lower case are done already
 
+LANES = 16  # numbers that a loop takes at once
 SAFE_SUMS = 1 << 15  # so many 16-bit numbers fit a 32-bit sum
 
 CHAR_SEED, WORD_SEED = np.uint32(0x9747B28C), np.uint32(0x3C6EF372)
@@ -159,29 +160,24 @@ def normalize_row(data, low, high, table, options, repeats, chars, flags):
     if count < 0:
         return -1
     end = room + count
+    chars[end] = chars[end + 1] = 0  # what looks ahead must not find an earlier row
     size = 0
-    run = 0  # how often the last character written stands there in a row
-    i = room
+    last = np.uint32(32)  # the character written last: a space before the first drops leading white space
+    run = 0  # how often it came in a row
     in_word = False
+    i = room
+    # Words are short, so a branch at each space or repeat would be guessed wrong once a word: the usual path has none.
     while i < end:
         char, flag = chars[i], flags[i]
-        if flag & np.uint32(SPACE):
-            if size > 0 and chars[size - 1] != 32:
-                chars[size], flags[size] = np.uint32(32), np.uint32(SPACE)
-                size += 1
-                run = 1
-            in_word = False
-            i += 1
-            continue
-        if not in_word:
-            if (char == 104 or char == 119) and options & URLS and _starts_url(chars, i, end):
+        link = (char == 104) & (chars[i + 1] == 116) | (char == 119) & (chars[i + 1] == 119)  # ht, ww
+        if (link | (char == 64)) & (not in_word):
+            if link and options & URLS and _starts_url(chars, i, end):
+                while i < end and not flags[i] & np.uint32(SPACE):
+                    i += 1
                 for letter in (104, 116, 116, 112):
                     chars[size], flags[size] = np.uint32(letter), np.uint32(WORD)
                     size += 1
-                run = 1
-                while i < end and not flags[i] & np.uint32(SPACE):
-                    i += 1
-                in_word = True
+                last, run, in_word = np.uint32(112), 1, True
                 continue
             if char == 64 and options & USERS and i + 1 < end and flags[i + 1] & np.uint32(WORD):
                 i += 1
@@ -192,21 +188,20 @@ def normalize_row(data, low, high, table, options, repeats, chars, flags):
                 for letter in (117, 115, 101, 114):
                     chars[size], flags[size] = np.uint32(letter), np.uint32(WORD)
                     size += 1
-                run = 1
-                in_word = True
+                last, run, in_word = np.uint32(114), 1, True
                 continue
-        if size > 0 and chars[size - 1] == char:
-            run += 1
-        else:
-            run = 1
-        if repeats == 0 or run <= repeats or flag & np.uint32(DIGIT):
-            chars[size], flags[size] = char, flag & np.uint32(WORD)
-            size += 1
+        space = flag & np.uint32(SPACE) != 0
+        char = np.uint32(32) if space else char
+        same = char == last
+        run = run + 1 if same else 1
+        kept = (run <= repeats) | (repeats == 0) | (flag & np.uint32(DIGIT) != 0)
+        kept = not same if space else kept
+        chars[size], flags[size] = char, flag & np.uint32(WORD)
+        size += 1 if kept else 0
+        last = char
         in_word = flag & np.uint32(WORD) != 0
         i += 1
-    if size > 0 and chars[size - 1] == 32:
-        size -= 1
-    return size
+    return size - 1 if size > 0 and chars[size - 1] == 32 else size
 
 
 @kernel
@@ -221,7 +216,7 @@ def longest(offsets, start, end):
 @kernel
 def room_for(longest_row):
     """Code points of scratch that a row of so many bytes needs: `normalize_row` decodes behind what it writes."""
-    return longest_row * 4 + 16
+    return longest_row * 4 + 4 * LANES
 
 
 @kernel
@@ -283,31 +278,31 @@ def hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, 
         rolling[i] = CHAR_SEED
     for order in range(1, min(char_high, padded) + 1):
         places = padded - order + 1
-        last = chars[order - 1 : order - 1 + places]  # slices: an index that is the loop's own lets the compiler use SIMD
-        for i in range(places):
+        whole = -(-places // LANES) * LANES  # whole blocks: what is hashed too much is written over or never read
+        last = chars[order - 1 : order - 1 + whole]  # slices: an index that is the loop's own lets the compiler use SIMD
+        for i in range(whole):
             rolling[i] = np.uint32((rolling[i] ^ last[i]) * STEP)
         if order >= char_low:
-            out = buckets[count : count + places]
-            for i in range(places):
+            out = buckets[count : count + whole]
+            for i in range(whole):
                 out[i] = _mixed(rolling[i], shift)
             count += places
-    # words: runs of word characters, and runs of other characters (punctuation, emoji); `rolling` now holds their hashes
+    # Words: runs of word characters, and runs of other characters (punctuation, emoji). The same again: no branch a
+    # character. `rolling` takes the hash of each word so far; one that has ended stays, the next starts behind it.
     words = 0
-    i = 1
-    while i <= size:
-        if chars[i] == 32:
-            i += 1
-            continue
-        kind = flags[i] & np.uint32(WORD)
-        hashed = WORD_SEED
-        while i <= size and chars[i] != 32 and flags[i] & np.uint32(WORD) == kind:
-            hashed = np.uint32((hashed ^ chars[i]) * STEP)
-            i += 1
-        rolling[words] = hashed
-        words += 1
+    hashed = WORD_SEED
+    before, kind_before = np.uint32(32), np.uint32(0)
+    for i in range(1, size + 1):
+        char, kind = chars[i], flags[i] & np.uint32(WORD)
+        starts = (char != 32) & ((before == 32) | (kind != kind_before))
+        words += 1 if starts else 0
+        hashed = np.uint32(((WORD_SEED if starts else hashed) ^ char) * STEP)
+        rolling[words] = rolling[words] if char == 32 else hashed
+        before, kind_before = char, kind
+    for word in range(1, words + 1):
         chain = np.uint32(0)
-        for back in range(min(word_high, words)):
-            chain = np.uint32(chain * CHAIN + rolling[words - 1 - back])
+        for back in range(min(word_high, word)):
+            chain = np.uint32(chain * CHAIN + rolling[word - back])
             buckets[count] = _mixed(np.uint32(chain + np.uint32(back)), shift)
             count += 1
     return count
