@@ -17,6 +17,7 @@ from cauce.errors import (
     FileMissing,
     NotAModel,
     OutputExists,
+    PathEscapes,
     PickleRefused,
     Tampered,
     Truncated,
@@ -93,11 +94,12 @@ def check_out(out: Path, *, replace: bool) -> None:
     with writing(out):
         if out.exists() or out.is_symlink():
             empty = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
-            if not empty and not (replace and (out / MANIFEST).is_file()):
+            only_a_model = not empty and _holds_only_a_model(out)
+            if not empty and not (replace and only_a_model):
                 hint = (
                     "choose another --out, or replace the model with --replace"
-                    if (out / MANIFEST).is_file()
-                    else "choose another --out: what is there is not a model, so --replace does not touch it"
+                    if only_a_model
+                    else "choose another --out: what is there is not a model alone, so --replace does not touch it"
                 )
                 raise OutputExists(f"{out} exists already", hint=hint)
         parent = next((folder for folder in out.absolute().parents if folder.exists()), Path("/"))
@@ -105,6 +107,18 @@ def check_out(out: Path, *, replace: bool) -> None:
             raise CannotWrite(f"cannot write {out}: {parent} is not a folder", hint="choose another --out")
         if not os.access(parent, os.W_OK | os.X_OK):
             raise CannotWrite(f"cannot write {out}: {parent} is read-only", hint="choose a folder that you may write to")
+
+
+def _holds_only_a_model(place: Path) -> bool:
+    """True for a model folder without a file of somebody's own in it: replacing it loses nothing else."""
+    if not (place / MANIFEST).is_file():
+        return False
+    try:
+        listed = json.loads((place / MANIFEST).read_bytes())["files"]
+    except (ValueError, LookupError, TypeError):
+        listed = ()  # a damaged model may be replaced too
+    known = {MANIFEST, GOLDEN, MLMODEL, EVIDENCE, "variants", *(Path(name).parts[0] for name in listed if name)}
+    return all(path.name in known for path in place.iterdir())
 
 
 def write_evidence_hashes(folder: Path) -> None:
@@ -138,7 +152,7 @@ def _verify(folder: Path, name: str, expected: File) -> None:
     if not path.is_file():
         raise FileGone(f"{name} is missing", where=where, hint="copy the folder again")
     if not path.resolve().is_relative_to(folder.resolve()):
-        check_path("../" + name, where)
+        raise PathEscapes(f"{name} is a link out of the folder", where=where, hint="put the file itself there")
     if path.stat().st_size < expected.bytes:
         raise Truncated(
             f"{name} has {path.stat().st_size} bytes of {expected.bytes}", where=where, hint="copy the folder again"

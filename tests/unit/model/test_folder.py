@@ -192,6 +192,10 @@ def test_replace_swaps_a_model_and_nothing_else(copy: Path, tmp_path: Path) -> N
     with folder.create(copy, replace=True) as room:
         (room / "cauce.json").write_text("new")
     assert [path.name for path in copy.iterdir()] == ["cauce.json"]
+    (copy / "notes.txt").write_text("precious")
+    with pytest.raises(errors.OutputExists, match="copy"), folder.create(copy, replace=True):
+        pass
+    assert (copy / "notes.txt").read_text() == "precious"
     other = tmp_path / "holiday"
     other.mkdir()
     (other / "photo.jpg").write_text("precious")
