@@ -160,8 +160,8 @@ def _verify(folder: Path, name: str, expected: File) -> None:
     with path.open("rb") as file:
         if _is_pickle(file.read(9)):
             raise PickleRefused(f"{name} is a pickle: loading one runs code", where=where, hint="take it out of the folder")
-    if _sha256(path) != expected.sha256:
-        raise Tampered(f"{name} does not match its hash", where=where, hint="restore the folder from where you got it")
+    if path.stat().st_size != expected.bytes or _sha256(path) != expected.sha256:
+        raise Tampered(f"{name} does not match its size and hash", where=where, hint="restore the folder from where you got it")
 
 
 def _is_pickle(head: bytes) -> bool:

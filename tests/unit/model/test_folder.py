@@ -203,3 +203,13 @@ def test_replace_swaps_a_model_and_nothing_else(copy: Path, tmp_path: Path) -> N
         pass
     assert (other / "photo.jpg").read_text() == "precious"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "holiday"]
+
+
+@pytest.mark.parametrize("factor", [0, 2])
+def test_a_wrong_size_in_the_list_of_the_evidence_is_refused(copy: Path, factor: int) -> None:
+    path = copy / "evidence" / "hashes.json"
+    files = json.loads(path.read_text())
+    files["MLmodel"]["bytes"] *= factor
+    path.write_text(json.dumps(files, indent=2, sort_keys=True) + "\n")
+    with pytest.raises(errors.ModelFolderError):
+        cauce.load(copy)
