@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cauce.data.columns import Columns
 from cauce.data.read import read
 from cauce.errors import ColumnMissing
 from cauce.evaluation import evaluate as evaluation
@@ -26,10 +27,10 @@ def evaluate(model: Model | str | Path, data: str | Path, *, text: str | None = 
     opened = model if isinstance(model, Model) else load(model)
     wanted = opened.manifest.inputs[0].name
     try:
-        examples = read(data, text=text or wanted, label=label)
+        examples = read(data, Columns(text=(text or wanted,), label=(label,) if label else ()))
     except ColumnMissing:
         if text is not None:
             raise
-        examples = read(data, label=label)  # the column has another name here: guess it
+        examples = read(data, Columns(label=(label,) if label else ()))  # the column has another name here: guess it
     rows = examples.rows.rename_columns([wanted])
     return evaluation.evaluate(opened, rows, examples.places(opened.labels))

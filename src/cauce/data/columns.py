@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from cauce.errors import ColumnMissing, nearest
+from cauce.model.manifest import Task
 
 NAMES = {
     "text": (
@@ -17,6 +19,33 @@ NAMES = {
         "etiqueta", "clase", "categoria", "categoría", "sentimiento", "polaridad", "intencion", "intención",
     ),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the caller says of a file's columns; the rest is guessed and said.
+
+    Attributes:
+        text, category, number, boolean: inputs of this type.
+        ignore: not used.
+        label: several columns are one 0/1 column a label (multilabel).
+        time: when each row was made.
+        id: names each row.
+        label_delimiter: between the labels of one cell (multilabel).
+        task: "classification", "multilabel" or "regression"; without it the labels decide.
+
+    """
+
+    text: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    number: tuple[str, ...] = ()
+    boolean: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    time: str | None = None
+    id: str | None = None
+    label_delimiter: str | None = None
+    task: Task | None = None
 
 
 def wanted(name: str | None, names: list[str], source: str) -> tuple[str, str] | None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cauce.errors import TooFewLabels, UnknownLabel, nearest
+from cauce.model.manifest import Input, Task
 
 SHOWN = 8  # labels listed in a message
 
@@ -20,16 +22,27 @@ class Dataset:
     """Labelled rows.
 
     Attributes:
-        rows: (n,) the input columns.
-        labels: (n,) string, no nulls.
+        rows: (n,) the inputs, typed as in `cauce.model.rows.ARROW`; nulls are allowed except in a text.
+        inputs: name and type of each column of `rows`, in their order.
+        labels: (n,) no nulls; string (classification), list<string> (multilabel) or float64 (regression).
         source: where it was read, for messages.
+        target: the label column's name.
+        time: (n,) timestamp[us, UTC], when each row was made.
+        ids: (n,) string.
+        lines: (n,) the line, or the row, where each starts in the file, from 1.
         notes: what the reader decided or left out, in words.
 
     """
 
     rows: pa.RecordBatch
+    inputs: tuple[Input, ...]
     labels: pa.Array
     source: str
+    task: Task = "classification"
+    target: str = "label"
+    time: pa.Array | None = None
+    ids: pa.Array | None = None
+    lines: npt.NDArray[np.int64] | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
@@ -38,11 +51,24 @@ class Dataset:
     def take(self, index: npt.NDArray[np.int64]) -> Dataset:
         """The examples at these places."""
         places = pa.array(index)
-        return replace(self, rows=self.rows.take(places), labels=self.labels.take(places))
+        return replace(
+            self,
+            rows=self.rows.take(places),
+            labels=self.labels.take(places),
+            time=None if self.time is None else self.time.take(places),
+            ids=None if self.ids is None else self.ids.take(places),
+            lines=None if self.lines is None else self.lines[index],
+        )
+
+    def texts(self) -> pa.Array:
+        """What a reader reads of each row, (n,): its text columns joined by a line feed; the only one as it is."""
+        columns = [column for column, one in zip(self.rows.columns, self.inputs, strict=True) if one.type == "text"]
+        return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\n")
 
     def counts(self) -> dict[str, int]:
         """How many rows each label has, by label."""
-        return dict(sorted(Counter(self.labels.to_pylist()).items()))
+        flat = self.labels.flatten() if self.task == "multilabel" else self.labels
+        return dict(sorted(Counter(flat.to_pylist()).items()))
 
     def places(self, known: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Each row's label as its place in `known`, (n,).

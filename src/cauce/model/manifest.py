@@ -18,6 +18,7 @@ TASKS = ("classification",)
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".npy", ".npz")
 
 InputType = Literal["text", "category", "number", "boolean"]
+Task = Literal["classification", "multilabel", "regression"]
 
 
 class _Part(BaseModel):

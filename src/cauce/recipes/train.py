@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
 from cauce.data.read import read
 from cauce.data.split import split
@@ -22,7 +24,7 @@ from cauce.errors import InputError, UnknownName, nearest
 from cauce.evaluation.evaluate import evaluate
 from cauce.evaluation.metrics import Report, report
 from cauce.model import folder, golden
-from cauce.model.manifest import Calibration, Data, Input, Limits, Manifest, Recipe
+from cauce.model.manifest import Calibration, Data, Limits, Manifest, Recipe
 from cauce.model.model import Model, load
 from cauce.recipes import linear
 from cauce.runtimes.base import open_runtime
@@ -143,7 +145,7 @@ def train(
             name=name or _name(Path(data)),
             task="classification",
             labels=labels,
-            inputs=tuple(Input(name=column, type="text") for column in parts["train"].rows.schema.names),
+            inputs=parts["train"].inputs,
             normalizer=fitted.normalizer,
             limits=Limits(),
             calibration=Calibration(),
@@ -176,13 +178,14 @@ def _parts(
     data: str | Path, dev: str | Path | None, test: str | Path | None, *, text: str | None, label: str | None, seed: int
 ) -> tuple[dict[str, Dataset], str, list[str]]:
     """The parts by name, which one is measured, and notes."""
-    whole = read(data, text=text, label=label)
+    columns = Columns(text=(text,) if text else (), label=(label,) if label else ())
+    whole = read(data, columns)
     whole.check_trainable()
     notes = list(whole.notes)
-    given = {part: read(path, text=text, label=label) for part, path in (("dev", dev), ("test", test)) if path is not None}
+    given = {part: read(path, columns) for part, path in (("dev", dev), ("test", test)) if path is not None}
     for part, rows in given.items():
         if rows.rows.schema.names != whole.rows.schema.names:
-            given[part] = Dataset(rows.rows.rename_columns(whole.rows.schema.names), rows.labels, rows.source, rows.notes)
+            given[part] = replace_fields(rows, rows=rows.rows.rename_columns(whole.rows.schema.names), inputs=whole.inputs)
     if not given:
         train, dev_part, test_part = split(whole, THREE_PARTS, seed)
         return {"train": train, "dev": dev_part, "test": test_part}, "test", notes

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cauce.data.columns import Columns
 from cauce.data.read import read
 from cauce.errors import (
     ColumnMissing,
@@ -29,9 +30,9 @@ def short_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.cache_clear()
 
 
-def refusal(path: Path, **columns: str) -> InputError:
+def refusal(path: Path, columns: Columns = Columns()) -> InputError:
     with pytest.raises(InputError) as caught:
-        read(path, **columns)
+        read(path, columns)
     assert caught.value.hint, "every refusal says what to do"
     assert caught.value.exit_code == 2
     return caught.value
@@ -101,14 +102,14 @@ def test_a_file_without_examples_is_refused(name: str, content: str, tmp_path: P
 
 def test_a_missing_column_suggests_the_nearest(tmp_path: Path) -> None:
     path = written(tmp_path, "tweet,label\na,x\n")
-    error = refusal(path, text="twet")
+    error = refusal(path, Columns(text=("twet",)))
     assert (type(error), error.code, error.where) == (ColumnMissing, "column_missing", str(path))
     assert '"twet"' in error.message
     assert error.hint == 'did you mean "tweet"?'
 
 
 def test_a_missing_column_near_none_lists_the_columns(tmp_path: Path) -> None:
-    error = refusal(written(tmp_path, "tweet,label\na,x\n"), label="zzz")
+    error = refusal(written(tmp_path, "tweet,label\na,x\n"), Columns(label=("zzz",)))
     assert error.hint == "the columns are: tweet, label"
 
 
@@ -122,7 +123,7 @@ def test_columns_that_cannot_be_guessed_are_listed_with_the_option_to_name_them(
 
 
 def test_one_column_cannot_be_the_text_and_the_label(tmp_path: Path) -> None:
-    refusal(written(tmp_path, "text,label\na,x\nb,y\n"), text="text", label="text")
+    refusal(written(tmp_path, "text,label\na,x\nb,y\n"), Columns(text=("text",), label=("text",)))
 
 
 @pytest.mark.parametrize("row", ["b", "b,y,z", "b,y,"], ids=["short", "long", "a delimiter at its end"])

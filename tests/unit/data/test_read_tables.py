@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
 from cauce.data.read import read
 
@@ -119,7 +120,7 @@ def test_a_column_with_a_labels_name_is_never_guessed_to_be_the_text(tmp_path: P
 
 
 def test_named_columns_are_taken_and_nothing_is_said_of_a_guess(tmp_path: Path) -> None:
-    data = read(written(tmp_path, "text,label,gist,mood\na,x,b,y\n"), text="gist", label="mood")
+    data = read(written(tmp_path, "text,label,gist,mood\na,x,b,y\n"), Columns(text=("gist",), label=("mood",)))
     assert examples(data) == [("b", "y")]
     assert data.rows.schema.names == ["gist"]
     assert data.notes == ("not used: text, label",)
@@ -127,9 +128,9 @@ def test_named_columns_are_taken_and_nothing_is_said_of_a_guess(tmp_path: Path) 
 
 def test_one_named_column_leaves_the_other_to_be_guessed(tmp_path: Path) -> None:
     path = written(tmp_path, "text,label,mood\na,x,y\n")
-    assert examples(read(path, label="mood")) == [("a", "y")]
-    assert examples(read(path, text="mood")) == [("y", "x")]
-    assert examples(read(path, label="text", text="label")) == [("x", "a")]
+    assert examples(read(path, Columns(label=("mood",)))) == [("a", "y")]
+    assert examples(read(path, Columns(text=("mood",)))) == [("y", "x")]
+    assert examples(read(path, Columns(label=("text",), text=("label",)))) == [("x", "a")]
 
 
 def test_rows_without_a_label_or_a_text_are_left_out_and_counted(tmp_path: Path) -> None:
