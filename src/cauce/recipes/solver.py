@@ -20,6 +20,7 @@ from cauce.text.compiled import kernel
 
 SMOOTH = 1e-3  # q starts at the truth, this far off: its logarithm must exist
 TINY = 1e-30
+NEWTON, CLOSE = 8, 0.05  # tries to find how far to go, and which share of the slope may be left
 
 
 @kernel
@@ -91,16 +92,24 @@ def fit(starts, columns, values, truth, costs, penalty, epochs, tolerance, seed,
                 bend += d[k] * d[k]
             gap += costs[i] * kl
             curve = penalty * costs[i] * squares[i] * bend
-            step = 1.0
-            for _ in range(4):  # Newton on the slope of the dual along d, from the far end
+            if slope <= 0:
+                continue
+            # How far along d: where the slope of the dual, which falls all along, is zero. Without the entropy's part, which
+            # only lowers it, that would be at slope / curve. Newton's step, or half of what is left where it leads out.
+            low, high = 0.0, min(1.0, slope / curve)
+            step = high / 2
+            for _ in range(NEWTON):
                 rise, fall = -step * curve, -curve
                 for k in range(labels):
                     here = max(q[i, k] + step * d[k], TINY)
                     rise += d[k] * (np.log(p[k]) - np.log(here))
                     fall -= d[k] * d[k] / here
-                step = min(max(step - rise / fall, 0.02), 1.0) if fall < 0 else 1.0
-            if slope <= 0:
-                continue
+                if abs(rise) < CLOSE * slope:
+                    break
+                low, high = (step, high) if rise > 0 else (low, step)
+                step -= rise / fall
+                if not low < step < high:
+                    step = (low + high) / 2
             for k in range(labels):
                 q[i, k] = max(q[i, k] + step * d[k], TINY)
                 step32[k] = -step * d[k] * penalty * costs[i]
