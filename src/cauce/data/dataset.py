@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -67,9 +68,9 @@ class Dataset:
         return joined([column for column, one in zip(self.rows.columns, self.inputs, strict=True) if one.type == "text"])
 
     def counts(self) -> dict[str, int]:
-        """How many rows each label has, by label."""
+        """How many rows each label has, by label; of regression, each number, as text."""
         flat = self.labels.flatten() if self.task == "multilabel" else self.labels
-        return dict(sorted(Counter(flat.to_pylist()).items()))
+        return dict(sorted(Counter(map(str, flat.to_pylist())).items()))
 
     def places(self, known: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Each row's label as its place in `known`, (n,).
@@ -115,28 +116,28 @@ class Dataset:
         return marks
 
     def sha256(self) -> str:
-        """A hash of the examples, whatever file format they came in."""
-        digest = hashlib.sha256()
-        for column, name in [*zip(self.rows.columns, self.rows.schema.names, strict=True), (self.labels, "label")]:
-            digest.update(f"{name}\0{len(column)}\0".encode())
+        """A hash of what is learned from (task, inputs, rows, labels), whatever file format it came in."""
+        digest = hashlib.sha256(self.task.encode())
+        columns = [*zip(self.rows.columns, self.inputs, strict=True), (self.labels, Input(name="label", type="text"))]
+        for column, one in columns:
+            digest.update(f"\0{one.type}\0{one.name}\0{len(column)}\0".encode())
             for value in column.to_pylist():
-                raw = str(value).encode()
+                raw = b"" if value is None else json.dumps(value, ensure_ascii=False).encode()
                 digest.update(len(raw).to_bytes(8, "little") + raw)
         return digest.hexdigest()
 
     def check_trainable(self) -> None:
-        """At least two labels, or numbers that differ; of a multilabel set one label that some rows have and some have not.
+        """At least two different labels, sets of labels or numbers.
 
         Raises:
             TooFewLabels: one only.
 
         """
-        counts = self.counts()
-        if self.task == "multilabel" and any(count < len(self) for count in counts.values()):
-            return
-        if self.task == "multilabel" or len(counts) < 2:
+        first = self.labels[0].as_py()
+        if all(label == first for label in self.labels.to_pylist()):
+            said = f'"{first}"' if self.task == "classification" else str(first)
             raise TooFewLabels(
-                f'every row has the label "{next(iter(counts))}"' if counts else "no row has a label",
+                f"every row has the label {said}",
                 where=self.source,
                 hint="a model needs examples of two labels or more",
             )
