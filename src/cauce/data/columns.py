@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 import pyarrow as pa
@@ -70,7 +70,7 @@ class Columns:
     def of_model(
         cls,
         inputs: tuple[Input, ...],
-        task: Task,
+        task: Task | None,
         *,
         label: tuple[str, ...] = (),
         label_delimiter: str | None = None,
@@ -90,6 +90,10 @@ class Columns:
             task=task,
             only=True,
         )
+
+    def naming(self, text: str | None, label: str | None) -> Columns:
+        """The same with the one text and the one label that are named here."""
+        return replace(self, text=(text,) if text else self.text, label=(label,) if label else self.label)
 
     def named(self) -> dict[str, str]:
         """The role of each column that was named.
