@@ -150,7 +150,7 @@ def _check_utf8(text: bytes, name: str) -> None:
         raise UnreadableData(
             f"not UTF-8: byte 0x{text[error.start]:02x} at place {place}",
             where=f"{name}, line {line}",
-            hint=f"save the file as UTF-8 (in Excel: CSV UTF-8); it is not {WESTERN} throughout either",
+            hint="save the file as UTF-8 (in Excel: CSV UTF-8); if two files were joined, convert each before",
         ) from None
 
 
