@@ -41,10 +41,10 @@ def refusal(path: Path) -> UnreadableData:
 )
 @pytest.mark.parametrize("name", ["data.csv", "data.jsonl"])
 def test_every_usual_encoding_is_found_out_and_said(encoding: str, mark: bytes, said: str, name: str, tmp_path: Path) -> None:
-    lines = "".join(
-        f'{{"text": "{text}", "label": "{label}"}}\n' for text, label in zip(TEXTS, ("sí", "no", "sí"), strict=True)
-    )
-    data = read(written(tmp_path, mark + (SPANISH if name == "data.csv" else lines).encode(encoding), name))
+    pattern = '"{}","{}"\n' if name == "data.csv" else '{{"text": "{}", "label": "{}"}}\n'
+    lines = [pattern.format(text, label) for text, label in zip(TEXTS, LABELS, strict=True)]
+    header = "text,label\n" if name == "data.csv" else ""
+    data = read(written(tmp_path, mark + (header + "".join(lines)).encode(encoding), name))
     assert data.rows.column("text").to_pylist() == TEXTS
     assert data.labels.to_pylist() == LABELS
     assert [note for note in data.notes if note.startswith("read as")] == ([said] if said else [])
