@@ -19,14 +19,14 @@ from cauce.text.buffers import utf8
 from cauce.text.threads import run_sliced
 
 MEANINGS = {
-    "missing_input": "the value is null or the column is not in the row",
     "empty_text": "the text is empty or only white space",
     "invalid_utf8": "the text is not valid UTF-8",
+    "missing_input": "the value is null or the column is not in the row",
     "wrong_type": "the value is not of the column's type",
     "runtime_failed": "the engine failed on this row alone",
 }
 CODES = ("", *MEANINGS)
-FINE, MISSING, EMPTY, INVALID, WRONG_TYPE, FAILED = range(len(CODES))
+FINE, EMPTY, INVALID, MISSING, WRONG_TYPE, FAILED = range(len(CODES))  # the first three are what `kernels.inspect` says
 
 ARROW = {"text": pa.string(), "category": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
 BOOLEANS = {
@@ -88,24 +88,23 @@ def check(batch: pa.RecordBatch, inputs: tuple[Input, ...], max_chars: int) -> t
 
     Of several texts of a row some may be missing or empty; of a row without texts not every value.
     """
-    long, invalid = np.zeros(len(batch), np.bool_), np.zeros(len(batch), np.bool_)
-    blank = missing = np.full(len(batch), any(wanted.type == "text" for wanted in inputs))
-    for wanted, column in zip(inputs, batch.columns, strict=True):
-        if wanted.type not in ("text", "category"):
-            continue
-        status, chars = inspect(column)
-        null = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else np.False_
-        invalid |= (status == kernels.INVALID) & ~null
-        if wanted.type == "text":
-            long |= chars > max_chars
-            blank = blank & ((status == kernels.EMPTY) | null)
-            missing = missing & null
-    if not any(wanted.type == "text" for wanted in inputs):
-        nulls = [column.is_null().to_numpy(zero_copy_only=False) for column in batch.columns]
-        missing = np.logical_and.reduce(nulls)  # a row of none of the columns is another table's
-    codes = np.where(blank, np.uint8(EMPTY), np.uint8(FINE))
-    codes[missing] = MISSING
-    codes[invalid] = INVALID
+    if len(inputs) == 1 and inputs[0].type == "text" and not batch.column(0).null_count:
+        codes, chars = inspect(batch.column(0))  # the usual case, in a microsecond
+        return codes, chars > max_chars
+    nulls = [column.is_null().to_numpy(zero_copy_only=False) for column in batch.columns]
+    codes, long = np.zeros(len(batch), np.uint8), np.zeros(len(batch), np.bool_)
+    blank = []
+    for wanted, column, null in zip(inputs, batch.columns, nulls, strict=True):
+        if wanted.type in ("text", "category"):
+            status, chars = inspect(column)
+            codes[(status == INVALID) & ~null] = INVALID
+            if wanted.type == "text":
+                long |= chars > max_chars
+                blank.append((status == EMPTY) | null)
+    texts = [null for wanted, null in zip(inputs, nulls, strict=True) if wanted.type == "text"]
+    if blank:
+        codes[(codes == FINE) & np.logical_and.reduce(blank)] = EMPTY
+    codes[np.logical_and.reduce(texts or nulls)] = MISSING  # a row of none of the columns is another table's
     return codes, long
 
 
@@ -128,7 +127,7 @@ def cut(batch: pa.RecordBatch, inputs: tuple[Input, ...], max_chars: int) -> pa.
 
 def _from_list(rows: Sequence[Any], inputs: tuple[Input, ...]) -> tuple[pa.RecordBatch, Codes]:
     codes = np.zeros(len(rows), np.uint8)
-    dicts = any(isinstance(row, Mapping) for row in rows)
+    dicts = any(not isinstance(row, str) and isinstance(row, Mapping) for row in rows)
     if not dicts and len(inputs) > 1 and rows:
         names = ", ".join(wanted.name for wanted in inputs)
         raise WrongRows("this model reads several columns, bare texts are not enough", hint=f"pass dicts with: {names}")
@@ -177,7 +176,7 @@ def _read(value: Any, wanted: Input) -> Any:
 def _decoded(column: pa.Array, codes: Codes) -> list[str | None]:
     """The values of a string column; a null, and a code, where one is not UTF-8."""
     status, _ = inspect(column)
-    wrong = (status == kernels.INVALID) & column.is_valid().to_numpy(zero_copy_only=False)
+    wrong = (status == INVALID) & column.is_valid().to_numpy(zero_copy_only=False)
     codes[wrong] = INVALID
     values: list[str | None] = pc.if_else(pa.array(wrong), None, column).to_pylist()
     return values

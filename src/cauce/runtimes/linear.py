@@ -53,17 +53,26 @@ def open(folder: Path, variant: str) -> Linear:
 
 @dataclass(frozen=True)
 class Rows:
-    """Texts as they came (the kernel reads Arrow's buffers), and the cells of the other columns."""
+    """Texts as they came (the kernel reads Arrow's buffers), and the cells of the other columns, (n, columns)."""
 
     texts: pa.Array | None
     cells: npt.NDArray[np.int64]
-    cost: npt.NDArray[np.int32]
-    truncated: npt.NDArray[np.bool_]
+
+    @property
+    def cost(self) -> npt.NDArray[np.int32]:
+        """Bytes of each row's texts, (n,); of a table 1."""
+        if self.texts is None:
+            return np.ones(len(self.cells), np.int32)
+        return np.diff(utf8(self.texts)[1]).astype(np.int32)
+
+    @property
+    def truncated(self) -> npt.NDArray[np.bool_]:
+        """Nothing is ever cut here, (n,)."""
+        return np.zeros(len(self.cells), np.bool_)
 
     def take(self, index: npt.NDArray[np.int64]) -> Rows:
         """The rows at these places."""
-        texts = None if self.texts is None else self.texts.take(pa.array(index))
-        return Rows(texts, self.cells[index], self.cost[index], self.truncated[index])
+        return Rows(None if self.texts is None else self.texts.take(pa.array(index)), self.cells[index])
 
 
 class Linear:
@@ -105,12 +114,8 @@ class Linear:
 
     def encode(self, rows: pa.RecordBatch) -> Rows:
         """The texts untouched, the other columns as cells."""
-        cells = self._cells.places(rows)
-        if not self._texts:
-            return Rows(None, cells, np.ones(len(rows), np.int32), np.zeros(len(rows), np.bool_))
-        texts = joined([rows.column(i) for i in self._texts])
-        _, offsets = utf8(texts)
-        return Rows(texts, cells, np.diff(offsets).astype(np.int32), np.zeros(len(rows), np.bool_))
+        texts = joined([rows.column(i) for i in self._texts]) if self._texts else None
+        return Rows(texts, self._cells.places(rows))
 
     def forward(self, encoded: Rows, output: Output = "logits") -> npt.NDArray[np.float32]:
         """Logits, float32 (n, labels)."""
@@ -118,7 +123,7 @@ class Linear:
             logits = np.tile(self._bias, (len(encoded.cells), 1))
         else:
             logits, hard = self._score(encoded.texts, self._normalizer.options)
-            if hard.any():
+            if np.count_nonzero(hard):
                 texts = encoded.texts.filter(pa.array(hard)).to_pylist()
                 prepared = pa.array([self._normalizer.prepare(text) for text in texts], pa.large_string())
                 logits[hard] = self._score(prepared, self._normalizer.options | kernels.PREPARED)[0]

@@ -37,8 +37,11 @@ def run_sliced(work: Callable[[int, int], None], rows: int, smallest: int) -> No
     Raises what a slice raised, after all have ended. On one of the pool's own threads the rows run there: a thread that
     waited for others of its pool could wait forever.
     """
+    if rows < 2 * smallest:
+        work(0, rows)
+        return
     count = min(threads() * SLICES_A_THREAD, rows // smallest)
-    if count < 2 or threads() == 1 or getattr(_here, "in_pool", False):
+    if threads() == 1 or getattr(_here, "in_pool", False):
         work(0, rows)
         return
     edges = [rows * number // count for number in range(count + 1)]
