@@ -26,8 +26,8 @@ from cauce.text import kernels
 from cauce.text.buffers import utf8
 from cauce.text.ngrams import Ngrams
 from cauce.text.normalize import Normalizer
+from cauce.text.spelling import Spelling
 from cauce.text.threads import run_all, run_sliced
-from cauce.text.unicode import table
 
 PENALTIES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 EPOCHS, TOLERANCE = 30, 1e-3
@@ -47,14 +47,24 @@ class Fitted:
     parameters: dict[str, Any]
     tensors: dict[str, npt.NDArray[Any]]
     log: list[dict[str, Any]] = field(default_factory=list)
+    spelling: Spelling | None = None
 
     def save(self, folder: Path) -> list[str]:
-        """Write the weights; returns the names of the files."""
+        """Write the weights and the dictionary; returns the names of the files."""
         (folder / WEIGHTS).write_bytes(save(self.tensors))
-        return [WEIGHTS]
+        return [WEIGHTS, *([self.spelling.save(folder)] if self.spelling else [])]
 
 
-def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, progress: Callable[[float, str], None]) -> Fitted:
+def train(
+    data: Dataset,
+    dev: Dataset,
+    labels: tuple[str, ...],
+    *,
+    seed: int,
+    progress: Callable[[float, str], None],
+    normalizer: Normalizer,
+    spelling: Spelling | None = None,
+) -> Fitted:
     """Fit one model for each penalty and keep the best on dev (macro F1; of equals, the stronger penalty).
 
     Raises:
@@ -65,9 +75,9 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
         raise InputError(
             f"the linear recipe reads one text column, there are {data.rows.num_columns}", hint="name it with --text"
         )
-    normalizer, ngrams = Normalizer(), Ngrams()
+    ngrams = Ngrams()
     progress(0.0, "counting n-grams (the first time on a machine, loops are compiled: some seconds)")
-    rows = _count(data.rows.column(0), normalizer, ngrams)
+    rows = _count(data.rows.column(0), normalizer, spelling, ngrams)
     truth, dev_truth = data.places(labels), dev.places(labels)
     costs = _class_costs(truth, len(labels))
     stop = np.zeros(1, np.bool_)
@@ -82,7 +92,7 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
         )  # fmt: skip
         folded = np.column_stack([weights[:, : len(labels)] * rows.idf[:, None], rows.idf**2])
         tensors: dict[str, Any] = {"buckets": rows.buckets, **_quantized(folded), "bias": bias}
-        runtime = Linear(normalizer=normalizer, ngrams=ngrams, **tensors)
+        runtime = Linear(normalizer=normalizer, ngrams=ngrams, spelling=spelling, **tensors)
         score = macro_f1(dev_truth, softmax(runtime.forward(runtime.encode(dev.rows))))
         done += 1
         if stop[0]:
@@ -104,7 +114,7 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
         "least_rows": LEAST_ROWS,
         "rarity": RARITY,
     }
-    return Fitted(normalizer, parameters, tensors, [found[1] for found in fits])
+    return Fitted(normalizer, parameters, tensors, [found[1] for found in fits], spelling)
 
 
 @dataclass(frozen=True)
@@ -118,12 +128,17 @@ class _Sparse:
     idf: npt.NDArray[np.float32]
 
 
-def _count(texts: pa.Array, normalizer: Normalizer, ngrams: Ngrams) -> _Sparse:
+def _count(texts: pa.Array, normalizer: Normalizer, spelling: Spelling | None, ngrams: Ngrams) -> _Sparse:
     """Count n-grams and weight them: tf * idf / norm, idf = (1 + ln((1 + n) / (1 + df))) ** `RARITY`.
 
     With a power of 1 this is scikit-learn's. More of it suits n-grams of characters, most of which are frequent and say little.
     """
-    prepared = pa.array([normalizer.prepare(text) for text in texts.to_pylist()], pa.large_string())
+    options, repeats = normalizer.options | kernels.PREPARED, normalizer.repeats
+    if spelling is not None:
+        prepared = spelling.apply(normalizer.apply(texts))
+        options, repeats = kernels.PREPARED, 0  # as it is: normalized once
+    else:
+        prepared = pa.array([normalizer.prepare(text) for text in texts.to_pylist()], pa.large_string())
     data, offsets = utf8(prepared)
     n = len(prepared)
     ends, found = np.zeros(n, np.int64), np.empty(0, np.int32)
@@ -131,7 +146,7 @@ def _count(texts: pa.Array, normalizer: Normalizer, ngrams: Ngrams) -> _Sparse:
 
     def work(start: int, end: int) -> None:
         kernels.count_rows(
-            data, offsets, start, end, table(), normalizer.options | kernels.PREPARED, normalizer.repeats,
+            data, offsets, start, end, normalizer.table, options, repeats,
             ngrams.char_low, ngrams.char_high, ngrams.word_high, ngrams.bits, ends, found, hard,
         )  # fmt: skip
 

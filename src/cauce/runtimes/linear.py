@@ -25,25 +25,33 @@ from cauce.text import kernels
 from cauce.text.buffers import utf8
 from cauce.text.ngrams import Ngrams
 from cauce.text.normalize import Normalizer
+from cauce.text.spelling import Spelling
 from cauce.text.threads import run_sliced
-from cauce.text.unicode import table
 
 SMALLEST_SLICE = 128  # rows, about 0.5 ms: below, handing work to a thread costs more than the work
 WEIGHTS = "weights.safetensors"
 
 
 def open(folder: Path, variant: str) -> Linear:
-    """Read the weights, and the normalizer and n-grams that belong to them."""
+    """Read the weights, and the normalizer, dictionary and n-grams that belong to them.
+
+    Raises:
+        NotAModel: they do not fit together.
+        MissingExtra: the model corrects spelling, and symspellpy is not installed.
+
+    """
     manifest = json.loads((folder / "cauce.json").read_bytes())
     try:
+        normalizer = Normalizer(**manifest["normalizer"])
         return Linear(
-            normalizer=Normalizer(**manifest["normalizer"]),
+            normalizer=normalizer,
+            spelling=Spelling.open(folder) if normalizer.spelling else None,
             ngrams=Ngrams(**manifest["recipe"]["parameters"]["ngrams"]),
             **load_file(folder / WEIGHTS),
         )
-    except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, IndexError) as error:
         raise NotAModel(
-            f"{WEIGHTS} is not that of a linear model: {error}", where=str(folder), hint="train it again with this Cauce"
+            f"the folder is not that of a linear model: {error}", where=str(folder), hint="train it again with this Cauce"
         ) from None
 
 
@@ -68,6 +76,7 @@ class Linear:
         weights: (m, labels + 1) int16, idf * w of each label, then idf ** 2.
         scale: (labels + 1,) float32, what one unit of each column is worth.
         bias: (labels,) float32.
+        spelling: corrects the normalized texts; None where the normalizer does not ask for it.
 
     """
 
@@ -83,11 +92,13 @@ class Linear:
         weights: npt.NDArray[np.int16],
         scale: npt.NDArray[np.float32],
         bias: npt.NDArray[np.float32],
+        spelling: Spelling | None = None,
     ) -> None:
         width = -(-weights.shape[1] // 4) * 4  # a row of the table is whole SIMD registers
         self._table = np.zeros((2**ngrams.bits, width), np.int16)
         self._table[buckets, : weights.shape[1]] = weights
         self._scale, self._bias, self._normalizer, self._ngrams = scale, bias, normalizer, ngrams
+        self._spelling = spelling
 
     def encode(self, rows: pa.RecordBatch) -> Bytes:
         """The first column's texts, untouched."""
@@ -97,6 +108,9 @@ class Linear:
 
     def forward(self, encoded: Bytes, output: Output = "logits") -> npt.NDArray[np.float32]:
         """Logits, float32 (n, labels)."""
+        if self._spelling is not None:
+            corrected = self._spelling.apply(self._normalizer.apply(encoded.texts))
+            return self._score(corrected, kernels.PREPARED, repeats=0)[0]  # as it is: normalized once
         logits, hard = self._score(encoded.texts, self._normalizer.options)
         if hard.any():
             texts = encoded.texts.filter(pa.array(hard)).to_pylist()
@@ -115,6 +129,8 @@ class Linear:
         """
         labels = self._bias.size
         text = self._normalizer.reference(rows.column(0)[0].as_py())
+        if self._spelling is not None:
+            text = self._spelling.correct(text)
         ngrams = self._ngrams.reference(text)
         found = self._table[[ngram.bucket for ngram in ngrams], : labels + 1] * self._scale.astype(np.float64)
         norm = np.sqrt(found[:, labels].sum())
@@ -128,8 +144,12 @@ class Linear:
             start += len(word) + 1
         return words, self._bias.astype(np.float64)
 
-    def _score(self, texts: pa.Array, options: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Logits (n, labels), and which rows the compiled pass left for `prepare`."""
+    def _score(
+        self, texts: pa.Array, options: int, repeats: int | None = None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Logits (n, labels), and which rows the compiled pass left for `prepare`. `repeats`: the normalizer's where None."""
+        repeats = self._normalizer.repeats if repeats is None else repeats
+        table = self._normalizer.table
         data, offsets = utf8(texts)
         logits = np.empty((len(texts), self._bias.size), np.float32)
         hard = np.zeros(len(texts), np.bool_)
@@ -137,7 +157,7 @@ class Linear:
 
         def work(start: int, end: int) -> None:
             kernels.score_rows(
-                data, offsets, start, end, table(), options, self._normalizer.repeats,
+                data, offsets, start, end, table, options, repeats,
                 n.char_low, n.char_high, n.word_high, n.bits, self._table, self._scale, self._bias, logits, hard,
             )  # fmt: skip
 
