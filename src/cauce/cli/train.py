@@ -38,13 +38,22 @@ def train(
     id_: options.Id = None,
     label_delimiter: options.Delimiter = None,
     task: options.Kind = None,
+    html: Annotated[bool, typer.Option("--html", help="Strip HTML from the texts, wherever the model runs.")] = False,
+    spelling: Annotated[
+        bool, typer.Option("--spelling", help="Correct words that training did not see. [extra: spelling]")
+    ] = False,
+    augment: Annotated[
+        str | None, typer.Option(help="Train on altered copies too: accents,typos:2,synonyms=FILE,mlm=FOLDER, …")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same data, recipe and seed: same model.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the model that OUT holds.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
     """Train a model from a labeled file and write its folder."""
+    from cauce.data.augment import Augment
     from cauce.recipes.train import BASELINES
     from cauce.recipes.train import train as run_training
+    from cauce.text.normalize import Normalizer
 
     with show.bar() as progress:
         run = run_training(
@@ -55,6 +64,8 @@ def train(
             out=out,
             name=name,
             columns=options.columns(text, label, category, number, boolean, ignore, time, id_, label_delimiter, task),
+            normalizer=Normalizer(html=html, spelling=spelling),
+            augment=Augment.parse(augment) if augment else None,
             seed=seed,
             replace=replace,
             progress=progress,

@@ -19,8 +19,8 @@ from cauce.text import kernels
 from cauce.text.buffers import utf8
 from cauce.text.ngrams import Ngrams
 from cauce.text.normalize import Normalizer
+from cauce.text.spelling import Spelling
 from cauce.text.threads import run_sliced
-from cauce.text.unicode import table
 
 RARITY = 2.0  # chosen with the n-grams, by cross-validation over six data sets
 LEAST_ROWS = 2  # an n-gram of one row only says what that row is
@@ -70,13 +70,13 @@ class Features:
         return tensors
 
 
-def features(data: Dataset, normalizer: Normalizer, ngrams: Ngrams) -> Features:
+def features(data: Dataset, normalizer: Normalizer, spelling: Spelling | None, ngrams: Ngrams) -> Features:
     """Count the n-grams and find the cells of the rows of a training set."""
     types = tuple(one.type for one in data.inputs)
     starts, columns, values = np.zeros(len(data) + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
     buckets, idf = np.empty(0, np.int32), np.empty(0, np.float32)
     if "text" in types:
-        starts, columns, values, buckets, idf = _ngrams(data.texts(), normalizer, ngrams)
+        starts, columns, values, buckets, idf = _ngrams(data.texts(), normalizer, spelling, ngrams)
     learnt = learn(data.rows, types)
     cells = Cells(types, learnt)
     value = 1 / np.sqrt(len(cells)) if len(cells) else 0.0
@@ -90,7 +90,7 @@ def features(data: Dataset, normalizer: Normalizer, ngrams: Ngrams) -> Features:
 
 
 def _ngrams(
-    texts: pa.Array, normalizer: Normalizer, ngrams: Ngrams
+    texts: pa.Array, normalizer: Normalizer, spelling: Spelling | None, ngrams: Ngrams
 ) -> tuple[
     npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.float32]
 ]:
@@ -98,7 +98,12 @@ def _ngrams(
 
     With a power of 1 this is scikit-learn's. More of it suits n-grams of characters, most of which are frequent and say little.
     """
-    prepared = pa.array([normalizer.prepare(text) for text in texts.to_pylist()], pa.large_string())
+    options, repeats = normalizer.options | kernels.PREPARED, normalizer.repeats
+    if spelling is not None:
+        prepared = spelling.apply(normalizer.apply(texts))
+        options, repeats = kernels.PREPARED, 0  # as it is: normalized once
+    else:
+        prepared = pa.array([normalizer.prepare(text) for text in texts.to_pylist()], pa.large_string())
     data, offsets = utf8(prepared)
     n = len(prepared)
     ends, found = np.zeros(n, np.int64), np.empty(0, np.int32)
@@ -106,7 +111,7 @@ def _ngrams(
 
     def work(start: int, end: int) -> None:
         kernels.count_rows(
-            data, offsets, start, end, table(), normalizer.options | kernels.PREPARED, normalizer.repeats,
+            data, offsets, start, end, normalizer.table, options, repeats,
             ngrams.char_low, ngrams.char_high, ngrams.word_high, ngrams.bits, ends, found, hard,
         )  # fmt: skip
 

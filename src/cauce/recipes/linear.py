@@ -27,6 +27,7 @@ from cauce.runtimes.cells import Tensors
 from cauce.runtimes.linear import WEIGHTS, Linear
 from cauce.text.ngrams import Ngrams
 from cauce.text.normalize import Normalizer
+from cauce.text.spelling import Spelling
 from cauce.text.threads import run_all
 
 PENALTIES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -46,11 +47,12 @@ class Fitted:
     tensors: Tensors
     thresholds: tuple[float, ...] = ()
     log: list[dict[str, Any]] = field(default_factory=list)
+    spelling: Spelling | None = None
 
     def save(self, folder: Path) -> list[str]:
-        """Write the weights; returns the names of the files."""
+        """Write the weights and the dictionary; returns the names of the files."""
         (folder / WEIGHTS).write_bytes(save(self.tensors))
-        return [WEIGHTS]
+        return [WEIGHTS, *([self.spelling.save(folder)] if self.spelling else [])]
 
 
 def train(
@@ -60,12 +62,13 @@ def train(
     *,
     seed: int,
     progress: Callable[[float, str], None],
-    normalizer: Normalizer | None = None,
+    normalizer: Normalizer,
+    spelling: Spelling | None = None,
 ) -> Fitted:
     """Fit one model for each penalty and keep the best on dev (see `judge`; of equals, the stronger penalty)."""
-    normalizer, ngrams = normalizer or Normalizer(), Ngrams()
+    ngrams = Ngrams()
     progress(0.0, "counting n-grams (the first time on a machine, loops are compiled: some seconds)")
-    rows = features(data, normalizer, ngrams)
+    rows = features(data, normalizer, spelling, ngrams)
     inputs = tuple((one.name, one.type) for one in data.inputs)
     truth, dev_truth = data.truth(labels), dev.truth(labels)
     stop = np.zeros(1, np.bool_)
@@ -77,7 +80,7 @@ def train(
         if stop[0]:
             raise Interrupted("stopped while fitting")
         tensors = rows.fold(weights, bias)
-        runtime = Linear(normalizer=normalizer, ngrams=ngrams, inputs=inputs, tensors=tensors)
+        runtime = Linear(normalizer=normalizer, spelling=spelling, ngrams=ngrams, inputs=inputs, tensors=tensors)
         scores = to_scores(data.task, runtime.forward(runtime.encode(dev.rows)))
         name, value, merit = judge(data.task, dev_truth, scores)
         done += 1
@@ -99,7 +102,7 @@ def train(
         "rarity": RARITY,
     }
     thresholds = best_thresholds(dev_truth, scores) if data.task == "multilabel" else ()
-    return Fitted(normalizer, parameters, tensors, thresholds, [found[2] for found in fits])
+    return Fitted(normalizer, parameters, tensors, thresholds, [found[2] for found in fits], spelling)
 
 
 def _multinomial(

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from importlib.metadata import version
@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cauce.data.augment import Augment
+from cauce.data.augment import augment as augmented
 from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
 from cauce.data.read import read, read_for
@@ -29,6 +31,9 @@ from cauce.model.manifest import Calibration, Data, Limits, Manifest, Recipe, Ta
 from cauce.model.model import Model, load
 from cauce.recipes import linear
 from cauce.runtimes.base import open_runtime
+from cauce.text.normalize import Normalizer
+from cauce.text.spelling import FILE as SPELLING_FILE
+from cauce.text.spelling import Spelling
 from cauce.text.threads import threads
 
 RECIPES = {"linear": linear}
@@ -110,6 +115,8 @@ def train(
     columns: Columns = Columns(),
     seed: int = 0,
     replace: bool = False,
+    normalizer: Normalizer = Normalizer(),
+    augment: Augment | None = None,
     progress: Progress = lambda share, what: None,
 ) -> Run:
     """Train a model from a labeled file and write its folder.
@@ -123,10 +130,13 @@ def train(
         name: of the model; without it the file's.
         text, label: the columns, where there is one of each; guessed without.
         columns: what else is known of the columns: other inputs, several labels, the time, the task.
+        normalizer: what happens to a text before the model sees it.
+        augment: altered copies of the training rows, to train on too; dev and test stay as they are.
         progress: called with the share done (0 to 1) and what is done.
 
     Raises:
         InputError: the data, the columns, the recipe or the place to write are wrong; see `cauce.errors`.
+        MissingExtra: spelling correction without symspellpy, or a masked language model without torch and transformers.
         StorageFull
 
     """
@@ -141,11 +151,20 @@ def train(
     labels = (parts["train"].target,) if task == "regression" else tuple(parts["train"].counts())
     for part in parts.values():
         part.truth(labels)  # an unknown label is told before the training, not after
+    if (augment or normalizer.spelling or normalizer.html) and all(one.type != "text" for one in parts["train"].inputs):
+        raise InputError("there is no text column to augment, correct or strip", hint="name one with --text")
+    spelling = Spelling.learn(normalizer.apply(parts["train"].texts()).to_pylist()) if normalizer.spelling else None
+    examples = parts["train"]
+    if augment is not None:
+        examples = augmented(examples, augment, seed, lambda share, what: progress(share * 0.05, what))
+        notes += examples.notes[len(parts["train"].notes) :]
     fitted = RECIPES[recipe].train(
-        parts["train"],
+        examples,
         parts["dev"],
         labels,
         seed=seed,
+        normalizer=normalizer,
+        spelling=spelling,
         progress=lambda share, what: progress(0.05 + share * 0.85, what),
     )
     with folder.create(out, replace=replace) as room:
@@ -160,7 +179,7 @@ def train(
             calibration=Calibration(thresholds=fitted.thresholds),
             runtime=RECIPES[recipe].RUNTIME,
             variant=RECIPES[recipe].VARIANT,
-            recipe=Recipe(name=recipe, parameters=fitted.parameters, seed=seed),
+            recipe=Recipe(name=recipe, parameters=fitted.parameters | _augmentation(augment), seed=seed),
             data=Data(sha256=parts["train"].sha256(), rows=len(parts["train"])),
             files=folder.describe(room, files),
         )
@@ -174,7 +193,7 @@ def train(
             majority=_majority(parts["train"], parts[measured_on], labels),
             measured_on=measured_on,
             rows={part: len(rows) for part, rows in parts.items()},
-            notes=(*notes, f"{folder.GOLDEN} in the folder holds up to {GOLDEN_ROWS} of your rows"),
+            notes=(*notes, *_private(spelling)),
             example=_example(parts[measured_on]),
             seconds=time.perf_counter() - start,
         )
@@ -213,6 +232,18 @@ def _parts(
 def _keys(data: Dataset) -> list[tuple[Any, ...]]:
     """Each row's inputs, to find equal ones."""
     return list(zip(*(column.to_pylist() for column in data.rows.columns), strict=True))
+
+
+def _augmentation(augment: Augment | None) -> dict[str, Any]:
+    """The parameter of the recipe that says how the training rows were multiplied, where they were."""
+    return {"augment": augment.as_dict()} if augment else {}
+
+
+def _private(spelling: Spelling | None) -> Iterator[str]:
+    """What the folder holds of the training texts: whoever gets the model gets that too."""
+    yield f"{folder.GOLDEN} in the folder holds up to {GOLDEN_ROWS} of your rows"
+    if spelling is not None:
+        yield f"{SPELLING_FILE} in the folder holds every word of your training texts"
 
 
 def _seal(room: Path, manifest: Manifest, files: list[str], own: Dataset, seed: int) -> Model:

@@ -28,26 +28,34 @@ from cauce.text import kernels
 from cauce.text.buffers import joined, utf8
 from cauce.text.ngrams import Ngrams
 from cauce.text.normalize import Normalizer
+from cauce.text.spelling import Spelling
 from cauce.text.threads import run_sliced
-from cauce.text.unicode import table
 
 SMALLEST_SLICE = 128  # rows, about 0.5 ms: below, handing work to a thread costs more than the work
 WEIGHTS = "weights.safetensors"
 
 
 def open(folder: Path, variant: str) -> Linear:
-    """Read the weights, and the normalizer and n-grams that belong to them."""
+    """Read the weights, and the normalizer, dictionary and n-grams that belong to them.
+
+    Raises:
+        NotAModel: they do not fit together.
+        MissingExtra: the model corrects spelling, and symspellpy is not installed.
+
+    """
     manifest = json.loads((folder / "cauce.json").read_bytes())
     try:
+        normalizer = Normalizer(**manifest["normalizer"])
         return Linear(
-            normalizer=Normalizer(**manifest["normalizer"]),
+            normalizer=normalizer,
+            spelling=Spelling.open(folder) if normalizer.spelling else None,
             ngrams=Ngrams(**manifest["recipe"]["parameters"]["ngrams"]),
             inputs=tuple((one["name"], one["type"]) for one in manifest["inputs"]),
             tensors=load_file(folder / WEIGHTS),
         )
-    except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, IndexError) as error:
         raise NotAModel(
-            f"{WEIGHTS} is not that of a linear model: {error}", where=str(folder), hint="train it again with this Cauce"
+            f"the folder is not that of a linear model: {error}", where=str(folder), hint="train it again with this Cauce"
         ) from None
 
 
@@ -84,6 +92,7 @@ class Linear:
             of texts: buckets (m,) int32 that have weights; weights (m, labels + 1) int16, idf * w of each label, then
             idf ** 2; scale (labels + 1,) float32, what one unit of each column is worth;
             of other columns: cells (c, labels) float32, and what `cells.learn` made.
+        spelling: corrects the normalized texts; None where the normalizer does not ask for it.
 
     """
 
@@ -97,8 +106,10 @@ class Linear:
         ngrams: Ngrams,
         inputs: tuple[tuple[str, str], ...],
         tensors: Tensors,
+        spelling: Spelling | None = None,
     ) -> None:
         self._normalizer, self._ngrams, self._bias = normalizer, ngrams, tensors["bias"]
+        self._spelling = spelling
         self._names = [name for name, kind in inputs if kind != "text"]
         self._texts = [i for i, (_, kind) in enumerate(inputs) if kind == "text"]
         if self._texts:
@@ -119,14 +130,8 @@ class Linear:
 
     def forward(self, encoded: Rows, output: Output = "logits") -> npt.NDArray[np.float32]:
         """Logits, float32 (n, labels)."""
-        if encoded.texts is None:
-            logits = np.tile(self._bias, (len(encoded.cells), 1))
-        else:
-            logits, hard = self._score(encoded.texts, self._normalizer.options)
-            if np.count_nonzero(hard):
-                texts = encoded.texts.filter(pa.array(hard)).to_pylist()
-                prepared = pa.array([self._normalizer.prepare(text) for text in texts], pa.large_string())
-                logits[hard] = self._score(prepared, self._normalizer.options | kernels.PREPARED)[0]
+        texts, rows = encoded.texts, len(encoded.cells)
+        logits = np.tile(self._bias, (rows, 1)) if texts is None else self._of_texts(texts)
         for j in range(len(self._cells)):
             logits += self._cell_weights[encoded.cells[:, j]]
         return logits
@@ -151,6 +156,8 @@ class Linear:
     def _explain_text(self, text: str) -> list[tuple[str, npt.NDArray[np.float64]]]:
         labels = self._bias.size
         text = self._normalizer.reference(text)
+        if self._spelling is not None:
+            text = self._spelling.correct(text)
         ngrams = self._ngrams.reference(text)
         found = self._table[[ngram.bucket for ngram in ngrams], : labels + 1] * self._scale.astype(np.float64)
         norm = np.sqrt(found[:, labels].sum())
@@ -164,8 +171,24 @@ class Linear:
             start += len(word) + 1
         return words
 
-    def _score(self, texts: pa.Array, options: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Logits (n, labels), and which rows the compiled pass left for `prepare`."""
+    def _of_texts(self, texts: pa.Array) -> npt.NDArray[np.float32]:
+        """Bias and n-grams of each text, (n, labels)."""
+        if self._spelling is not None:
+            corrected = self._spelling.apply(self._normalizer.apply(texts))
+            return self._score(corrected, kernels.PREPARED, repeats=0)[0]  # as it is: normalized once
+        logits, hard = self._score(texts, self._normalizer.options)
+        if np.count_nonzero(hard):
+            left = texts.filter(pa.array(hard)).to_pylist()
+            prepared = pa.array([self._normalizer.prepare(text) for text in left], pa.large_string())
+            logits[hard] = self._score(prepared, self._normalizer.options | kernels.PREPARED)[0]
+        return logits
+
+    def _score(
+        self, texts: pa.Array, options: int, repeats: int | None = None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Logits (n, labels), and which rows the compiled pass left for `prepare`. `repeats`: the normalizer's where None."""
+        repeats = self._normalizer.repeats if repeats is None else repeats
+        table = self._normalizer.table
         data, offsets = utf8(texts)
         logits = np.empty((len(texts), self._bias.size), np.float32)
         hard = np.zeros(len(texts), np.bool_)
@@ -173,7 +196,7 @@ class Linear:
 
         def work(start: int, end: int) -> None:
             kernels.score_rows(
-                data, offsets, start, end, table(), options, self._normalizer.repeats,
+                data, offsets, start, end, table, options, repeats,
                 n.char_low, n.char_high, n.word_high, n.bits, self._table, self._scale, self._bias, logits, hard,
             )  # fmt: skip
 

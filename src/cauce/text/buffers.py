@@ -35,4 +35,6 @@ def joined(columns: list[pa.Array]) -> pa.Array:
     if len(columns) == 1:
         return columns[0]
     columns = [column.cast(pa.large_string()) for column in columns]
-    return pc.binary_join_element_wise(*columns, "\n", null_handling="replace", null_replacement="")
+    return pc.binary_join_element_wise(
+        *columns, pa.scalar("\n", pa.large_string()), null_handling="replace", null_replacement=""
+    )

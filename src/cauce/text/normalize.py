@@ -7,27 +7,29 @@ Arrow buffers; the linear kernel calls the same compiled loop without writing th
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from cauce.text import kernels
+from cauce.text import kernels, markup
 from cauce.text.buffers import utf8
 from cauce.text.threads import run_sliced
-from cauce.text.unicode import is_noise, is_word, table
+from cauce.text.unicode import is_noise, is_word, markup_table, table
 
 SMALLEST_SLICE = 256  # rows: below, handing work to a thread costs more than the work
 URL, USER = "http", "@user"  # the placeholders of the public tweet corpora, so that masked and raw texts meet
 
 
 class Normalizer(BaseModel):
-    """Which steps are taken, in this order: NFC, lower case, noise dropped, links and mentions masked, repeats cut,
-    white space to single spaces.
+    """Which steps are taken, in this order: HTML to plain text, NFC, lower case, noise dropped, links and mentions masked,
+    repeats cut, white space to single spaces, spelling corrected.
 
     `repeats` is how often a character other than a digit may stand in a row (`holaaaaa` → `holaaa`); 0 keeps all.
+    `spelling` says that the step is taken; it needs a dictionary, so `cauce.text.spelling` takes it after the others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -36,19 +38,33 @@ class Normalizer(BaseModel):
     urls: bool = True
     users: bool = True
     repeats: int = Field(3, ge=0)
+    html: bool = False
+    spelling: bool = False
+
+    @model_serializer(mode="wrap")
+    def _serialized(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Steps that are off by default are written only where they are on: models from before them keep their version."""
+        return {name: value for name, value in fields(self).items() if value or name not in ("html", "spelling")}
 
     @property
     def options(self) -> int:
         """The steps as the kernels take them."""
         return self.lowercase * kernels.LOWERCASE | self.urls * kernels.URLS | self.users * kernels.USERS
 
+    @property
+    def table(self) -> npt.NDArray[np.uint32]:
+        """What the kernels must know of each code point; see `cauce.text.unicode`."""
+        return markup_table() if self.html else table()
+
     def prepare(self, text: str) -> str:
-        """The two steps that look at more than one code point: NFC and lower case. The kernels hand hard texts here."""
+        """The steps that look at more than one code point: HTML, NFC and lower case. The kernels hand hard texts here."""
+        if self.html and markup.may_have_markup(text):
+            text = markup.plain(text)
         composed = unicodedata.normalize("NFC", text)
         return composed.lower() if self.lowercase else composed
 
     def reference(self, text: str) -> str:
-        """The normalized text, computed the plain way."""
+        """The normalized text before its spelling is corrected, computed the plain way."""
         chars = [char for char in self.prepare(text) if not is_noise(char)]
         out: list[str] = []
         run = 0
@@ -82,7 +98,7 @@ class Normalizer(BaseModel):
         return "".join(out).rstrip(" ")
 
     def apply(self, texts: pa.Array) -> pa.Array:
-        """The normalized texts, nulls kept.
+        """The normalized texts before their spelling is corrected, nulls kept.
 
         Args:
             texts: (n,) of a string type, valid UTF-8.
@@ -107,7 +123,7 @@ class Normalizer(BaseModel):
         out = np.empty(0, np.uint8)
 
         def work(start: int, end: int) -> None:
-            kernels.normalize_rows(data, offsets, start, end, table(), options, self.repeats, ends, out, hard)
+            kernels.normalize_rows(data, offsets, start, end, self.table, options, self.repeats, ends, out, hard)
 
         run_sliced(work, len(texts), SMALLEST_SLICE)
         np.cumsum(ends, out=ends)

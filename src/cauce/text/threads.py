@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from itertools import pairwise
@@ -51,7 +51,7 @@ def run_sliced(work: Callable[[int, int], None], rows: int, smallest: int) -> No
         future.result()
 
 
-def run_all(work: list[Callable[[], T]]) -> list[T]:
+def run_all(work: Sequence[Callable[[], T]]) -> list[T]:
     """Run the calls side by side and return their results in order. Those not begun are dropped when one fails."""
     futures = [_pool().submit(call) for call in work]
     try:

@@ -43,6 +43,14 @@ def is_word(char: str) -> bool:
 
 
 @cache
+def markup_table() -> npt.NDArray[np.uint32]:
+    """`table()` with `<` and `&` as hard as what needs `unicodedata`: a text without them costs nothing more."""
+    marked = table().copy()
+    marked[[ord("<"), ord("&")]] |= np.uint32(HARD)
+    return marked
+
+
+@cache
 def table() -> npt.NDArray[np.uint32]:
     """One uint32 for each code point below `LIMIT`: its lower case and the flags above."""
     folder = cache_folder()

@@ -48,6 +48,12 @@ def describe_again(place: Path, name: str) -> None:
     rewrite(place, lambda fields: fields["files"].update({name: folder.describe(place, [name])[name].model_dump()}))
 
 
+def test_a_folder_from_before_the_html_and_spelling_steps_is_read_and_keeps_its_version(copy: Path) -> None:
+    fields = json.loads((copy / "cauce.json").read_text("utf-8"))
+    assert set(fields["normalizer"]) == {"lowercase", "urls", "users", "repeats"}  # as it was written before them
+    assert cauce.load(copy).version == fields["version"] == seal(fields)
+
+
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_one_changed_byte_anywhere_is_refused(copy: Path, data: st.DataObject) -> None:

@@ -11,10 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import cauce
+from cauce.data.augment import Augment
 from cauce.data.read import read
+from cauce.errors import FileGone, Tampered
+from cauce.text.normalize import Normalizer
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +80,61 @@ def test_texts_that_are_in_training_and_test_are_told(parts: dict[str, Path], tm
     )
     run = cauce.train(parts["train"], dev=parts["dev"], test=leak, out=tmp_path / "model")
     assert any(note.startswith("3 row(s) of test") for note in run.notes)
+
+
+def test_augmented_rows_are_trained_on_and_the_manifest_says_how(parts: dict[str, Path], tmp_path: Path) -> None:
+    augment = Augment.parse("accents,typos:2")
+    arguments = {"dev": parts["dev"], "test": parts["test"], "name": "m"}
+    run, again = (cauce.train(parts["train"], out=tmp_path / out, augment=augment, **arguments) for out in ("a", "b"))
+    plain = cauce.train(parts["train"], out=tmp_path / "plain", **arguments)
+    assert run.model.version == again.model.version != plain.model.version
+    assert run.model.manifest.recipe.parameters["augment"] == {"copies": {"accents": 1, "typos": 2}, "share": 0.1}
+    assert "augment" not in plain.model.manifest.recipe.parameters
+    assert run.model.manifest.data == plain.model.manifest.data  # the rows as they were given
+    assert run.rows == {"train": 400, "dev": 150, "test": 210}
+    assert any(note.startswith("augmented: ") for note in run.notes)
+    before, after = ((tmp_path / out / "weights.safetensors").stat().st_size for out in ("plain", "a"))
+    assert after > before  # n-grams of the copies
+
+
+def test_html_and_spelling_are_part_of_the_model(parts: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    run = cauce.train(parts["train"], dev=parts["dev"], out=out, normalizer=Normalizer(html=True, spelling=True))
+    known = json.loads((out / "spelling.json").read_text("utf-8"))
+    common = max((word for word in known if len(word) > 7), key=lambda word: known[word])
+    fault = common[:-3] + common[-2] + common[-3] + common[-1]
+    model = cauce.load(out)
+    right, wrong, tagged = model.predict(
+        [f"hola {common}", f"hola {fault}", f"<p>hola <b>{common[:4]}</b>{common[4:]}</p>"]
+    ).scores
+    assert (right == wrong).all()
+    assert (right == tagged).all()
+    assert "spelling.json" in model.manifest.files
+    assert any("every word of your training texts" in note for note in run.notes)
+    for text in (f"¡Hola! <i>{fault}</i> &amp; ΣΑΣ @ana", "😍", *read(parts["test"]).texts().to_pylist()[:20]):
+        said = model.explain(text)
+        logits, _, _ = model.logits(pa.RecordBatch.from_pydict({"text": [text]}))
+        assert sum(share for _, share in said.contributions) + said.bias == pytest.approx(said.logit)
+        assert logits[0, model.labels.index(said.label)] == pytest.approx(said.logit, abs=1e-4)
+
+
+def test_typing_faults_of_copies_are_not_learned_as_words(parts: dict[str, Path], tmp_path: Path) -> None:
+    for out, augment in (("plain", None), ("augmented", Augment.parse("typos,share=1"))):
+        cauce.train(parts["train"], dev=parts["dev"], out=tmp_path / out, normalizer=Normalizer(spelling=True), augment=augment)
+    plain, augmented = ((tmp_path / out / "spelling.json").read_bytes() for out in ("plain", "augmented"))
+    assert plain == augmented
+
+
+def test_a_dictionary_that_is_gone_or_changed_refuses_the_folder(parts: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    cauce.train(parts["train"], dev=parts["dev"], out=out, normalizer=Normalizer(spelling=True))
+    whole = (out / "spelling.json").read_bytes()
+    (out / "spelling.json").write_bytes(whole.replace(b"1", b"2", 1))
+    with pytest.raises(Tampered):
+        cauce.load(out)
+    (out / "spelling.json").unlink()
+    with pytest.raises(FileGone):
+        cauce.load(out)
 
 
 def test_a_model_of_noise_is_not_said_to_be_good(tmp_path: Path) -> None:

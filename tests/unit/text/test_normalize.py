@@ -16,13 +16,16 @@ NORMALIZERS = [
     Normalizer(lowercase=False, urls=False, users=False, repeats=0),
     Normalizer(repeats=1, users=False),
     Normalizer(lowercase=False, repeats=2),
+    Normalizer(html=True),
+    Normalizer(html=True, lowercase=False, urls=False, repeats=0),
 ]
 TRICKY = st.text(
     st.sampled_from(
-        "aA bBñÑ@@hHtTpPsS:/wW.__119 \t\n\r!!?"
+        "aA bBñÑ@@hHtTpPsS:/wW.__119 \t\n\r!!?<<>>&&;#"
         "\u0301\u00e9ΣσςİıK日😀\U0001f3fd\ufe0f\u200d\u200b\u1161\u1100\x00\x85\u2028\U00020000\U000e0020"
     )
 )
+MARKUP = ["<b>", "</b>", "<p class='x'>", "<br>", "&amp;", "&lt;", "&#233;", "<3", "< ", "ñ", "e\u0301", "<!--", "-->", "@a"]
 ANY = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -66,6 +69,26 @@ def test_every_code_point_alone_and_between_letters() -> None:
 def test_what_each_step_does(text: str, wanted: str) -> None:
     assert Normalizer().apply(pa.array([text])).to_pylist() == [wanted]
     assert Normalizer().reference(text) == wanted
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(MARKUP)))
+def test_markup_too_is_the_same_in_both_forms(parts: list[str]) -> None:
+    text, normalizer = "".join(parts), Normalizer(html=True)
+    assert normalizer.apply(pa.array([text])).to_pylist() == [normalizer.reference(text)]
+
+
+def test_html_is_left_out_where_it_is_asked_for_and_only_there() -> None:
+    text = "<p>Caf&eacute; <b>&lt;3</b></p><script>x()</script>"
+    assert Normalizer(html=True).apply(pa.array([text])).to_pylist() == ["café <3"]
+    assert Normalizer().apply(pa.array([text])).to_pylist() == [text.lower()]
+
+
+def test_steps_that_are_off_are_not_written_down() -> None:
+    """A folder from before a step was there keeps its version."""
+    assert Normalizer().model_dump(mode="json") == {"lowercase": True, "urls": True, "users": True, "repeats": 3}
+    assert Normalizer(html=True).model_dump()["html"] is True
+    assert Normalizer(**Normalizer(html=True, spelling=True).model_dump()) == Normalizer(html=True, spelling=True)
 
 
 @given(ANY)
