@@ -100,7 +100,7 @@ def _kind(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, list):
-        return "list" if all(isinstance(item, SCALARS) for item in value) else "nested"
+        return "list" if all(item is None or isinstance(item, SCALARS) for item in value) else "nested"
     if isinstance(value, int) and not isinstance(value, bool):
         return "int" if -(2**63) <= value < 2**63 else "large int"
     return "nested" if isinstance(value, dict) else type(value).__name__

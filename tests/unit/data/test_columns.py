@@ -125,6 +125,12 @@ def test_dates_of_a_table_are_left_out_and_said(tmp_path: Path) -> None:
     assert "left out, times; name one with --time: day" in data.notes
 
 
+def test_numbers_that_count_the_rows_are_an_id_and_other_different_numbers_are_not(tmp_path: Path) -> None:
+    data = read(written(tmp_path, "n,customer_id,spent,y", "7,90,100,x", "8,1700,2,y", "9,400,31,x", "10,5,999,y"))
+    assert types(data) == {"spent": "number"}
+    assert "left out, different in every row: n, customer_id" in data.notes
+
+
 def test_two_columns_of_numbers_are_a_table(tmp_path: Path) -> None:
     data = read(written(tmp_path, "age,y", "31,no", "40,yes", "31,no"))
     assert types(data) == {"age": "number"}

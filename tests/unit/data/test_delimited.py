@@ -15,7 +15,9 @@ from cauce.data.tables import Source, read_table
 
 CELLS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\ufeff"), max_size=12)
 ROWS = st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=8)
-WESTERN = "abc ,;|\t\"'\n\r.:" + "áéíóúñüÁÉ¿¡çàèº€"
+WESTERN = st.lists(
+    st.sampled_from(["el niño", "“sí”", "¿qué?", "CAFÉ", "à la", "5 €", "…", "º", ",", ";", "|", '"', "\n", "\r", "\t", "it’s"])
+).map(" ".join)
 HEADER = ("one", "two", "three")
 
 
@@ -48,16 +50,11 @@ def test_any_table_of_unicode_comes_back(
     assert rows_of(source) == rows
 
 
-@given(
-    rows=st.lists(st.tuples(*[st.text(WESTERN, max_size=20)] * 3), min_size=1, max_size=8),
-    delimiter=st.sampled_from(",;|"),
-)
+@given(rows=st.lists(st.tuples(WESTERN, WESTERN, WESTERN), min_size=1, max_size=8), delimiter=st.sampled_from(",;|"))
 @example_settings(deadline=None, max_examples=100)
-def test_any_table_in_windows_1252_comes_back_or_is_refused(
+def test_any_table_of_western_words_comes_back_from_windows_1252(
     rows: list[tuple[str, str, str]], delimiter: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    # a prose of its letters, so that there is evidence: random letters alone have none
-    rows = [("Mañana comió el niño un café en París, ¿no? ¡Qué ilusión!", "sí", "no")] * 60 + rows
     source = table_of(dump(rows, delimiter, csv.QUOTE_MINIMAL, "\r\n").encode("cp1252"), tmp_path_factory.mktemp("west"))
     assert rows_of(source) == rows
 
