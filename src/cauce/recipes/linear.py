@@ -54,7 +54,15 @@ class Fitted:
         return [WEIGHTS]
 
 
-def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, progress: Callable[[float, str], None]) -> Fitted:
+def train(
+    data: Dataset,
+    dev: Dataset,
+    labels: tuple[str, ...],
+    *,
+    seed: int,
+    progress: Callable[[float, str], None],
+    penalties: tuple[float, ...] = PENALTIES,
+) -> Fitted:
     """Fit one model for each penalty and keep the best on dev (macro F1; of equals, the stronger penalty).
 
     Raises:
@@ -87,11 +95,11 @@ def train(data: Dataset, dev: Dataset, labels: tuple[str, ...], *, seed: int, pr
         done += 1
         if stop[0]:
             raise Interrupted("stopped while fitting")
-        progress(done / len(PENALTIES), f"C = {penalty:g}: macro F1 on dev {score:.3f}")
+        progress(done / len(penalties), f"C = {penalty:g}: macro F1 on dev {score:.3f}")
         return tensors, {"C": penalty, "epochs": int(epochs), "gap": float(gap), "dev_macro_f1": score}
 
     try:
-        fits = run_all([lambda penalty=penalty: candidate(penalty) for penalty in PENALTIES])  # type: ignore[misc]
+        fits = run_all([lambda penalty=penalty: candidate(penalty) for penalty in penalties])  # type: ignore[misc]
     except BaseException:
         stop[0] = True  # Ctrl-C: the threads leave their loops too
         raise
