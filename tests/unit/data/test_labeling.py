@@ -82,6 +82,21 @@ def test_an_answer_that_an_undo_took_back_is_asked_again_first(file: Path) -> No
     work.close()
 
 
+def test_a_session_that_begins_with_skipped_rows_alone_asks_each_once_more(file: Path) -> None:
+    work = opened(file)
+    for row in (1, 4, 5):
+        work.answer(row, None)
+    assert work.left() == []
+    work.close()
+    again = opened(file)
+    assert again.left() == [1, 4, 5]
+    assert again.undo() == (5, None)  # of the session before
+    for row in (1, 4, 5):
+        again.answer(row, None)
+    assert again.left() == []
+    again.close()
+
+
 def test_a_label_keeps_its_place_among_the_choices(file: Path) -> None:
     work = opened(file, choices=["z", "a"])
     work.add_choice("nuevo")
