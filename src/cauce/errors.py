@@ -4,8 +4,9 @@ CauceError                        exit 1  http 500
 ├── InputError                    exit 2  http 422   the caller can mend it
 │   ├── FileMissing                       http 404   no such file
 │   ├── ColumnMissing                                a column that is not there; the nearest is named
-│   ├── UnreadableData                               not text in UTF-8, a NUL byte, a ragged row, not JSON
+│   ├── UnreadableData                               no known encoding, a NUL byte, a ragged row, not JSON
 │   ├── LineTooLong                       http 413   a line or cell over the limit
+│   ├── DataTooLarge                      http 413   a file over the limit, unpacked
 │   ├── EmptyData                                    a file without rows
 │   ├── TooFewLabels                                 one class only, or a class too small to split
 │   ├── UnknownLabel                                 a label that the model was not trained on
@@ -88,6 +89,12 @@ class LineTooLong(InputError):
     """A line or a cell over the limit."""
 
     code, http_status = "line_too_long", 413
+
+
+class DataTooLarge(InputError):
+    """A file over the limit, unpacked."""
+
+    code, http_status = "data_too_large", 413
 
 
 class EmptyData(InputError):

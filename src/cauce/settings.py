@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         None, description="Folder of the compiled kernels. Without it: the user's cache, then a temporary folder."
     )
     max_line_bytes: PositiveInt = Field(10_000_000, description="Longest line of a text file; a longer one is refused.")
+    max_data_bytes: PositiveInt = Field(
+        2_000_000_000, description="Largest file of examples, unpacked, in bytes; a larger one is refused."
+    )
 
     @classmethod
     def settings_customise_sources(

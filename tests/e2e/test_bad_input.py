@@ -94,7 +94,7 @@ def test_a_label_of_test_that_train_lacks_is_told_before_the_training(tmp_path: 
     (tmp_path / "test.csv").write_text("text,label\na,yes\nb,yess\n")
     said = refused(cauce_command("train", "train.csv", "--test", "test.csv", cwd=tmp_path), 2)
     assert '"yess"' in said
-    assert "test.csv, first at row 2" in said
+    assert "test.csv, first at line 3" in said
     assert 'did you mean "yes"?' in said
     assert "counting" not in said
     assert names(tmp_path) == ["test.csv", "train.csv"]
@@ -355,7 +355,7 @@ def test_labels_that_the_model_does_not_know_are_refused_by_evaluate(
 ) -> None:
     (tmp_path / "a.csv").write_text("text,label\nsí,positive\nno,negativ\n")
     said = refused(cauce_command("evaluate", model_folder, "a.csv", cwd=tmp_path), 2)
-    assert "a.csv, first at row 2" in said
+    assert "a.csv, first at line 3" in said
     assert 'did you mean "negative"?' in said
 
 

@@ -38,16 +38,13 @@ def evaluate(
         + "\n"
     )
     show.table(("metric, with 95 % interval", "value"), [(name, str(figure)) for name, figure in report.metrics.items()])
-    show.say("")
-    show.table(
-        ("label", "rows", "precision", "recall", "f1"),
-        [
-            (
-                label,
-                str(int(counts.sum())),
-                *(str(report.per_class[label][part]) for part in ("precision", "recall", "f1")),
-            )
-            for label, counts in zip(report.labels, report.confusion, strict=True)
-        ],
-    )
+    if report.per_class:
+        show.say("")
+        show.table(
+            ("label", "rows", "precision", "recall", "f1"),
+            [
+                (label, str(report.counts[label]), *(str(figures[part]) for part in ("precision", "recall", "f1")))
+                for label, figures in report.per_class.items()
+            ],
+        )
     show.next_command(f"cauce predict {shlex.quote(str(model))} --explain TEXT")

@@ -55,9 +55,11 @@ def label(
     if in_place and not file.is_file():
         raise FileMissing(f"{file} is not one file to write into", hint="leave --in-place out")
     place = file if in_place else out or _beside(file)
-    if not in_place and place.exists() and place.samefile(source.name):
+    if not in_place and place.exists() and file.exists() and place.samefile(file):
         raise InputError(f"{place} is the file itself", hint="to write into it, give --in-place instead of --out")
     opened = load(model) if model is not None else None
+    if opened is not None and opened.task != "classification":
+        raise InputError(f"the model's task is {opened.task}", hint="name a model that gives one label a text")
     choices = [name.strip() for name in labels.split(",") if name.strip()] + list(opened.labels if opened else ())
     work = Labeling(source, place, text=text, label=label, choices=choices, in_place=in_place)
     try:
@@ -86,6 +88,8 @@ def _beside(file: Path) -> Path:
 
 
 def _greet(work: Labeling) -> None:
+    for line in work.source.notes:
+        show.note(line)
     show.note(f'text is the column "{work.text}", label the column "{work.label}"')
     if without := work.texts.count(None):
         show.note(f"{without} row(s) without a text are not asked about")

@@ -22,6 +22,7 @@ EXAMPLES = """\b
 Examples:
   cauce predict model/ "me encanta, llegó antes de tiempo"
   cauce predict model/ "it broke after a day" --explain
+  cauce predict model/ '{"age": 41, "job": "services"}'     (a row, for a model that reads columns)
   cauce predict model/ - < texts.txt > answers.jsonl      (a text or a JSON object a line)"""
 
 BLOCK = 1 << 18  # bytes read at once, where that many have come
@@ -29,7 +30,13 @@ BLOCK = 1 << 18  # bytes read at once, where that many have come
 
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The model folder, or `echo`.")],
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Texts, or `-` to read them from a pipe, one a line.")],
+    texts: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TEXT",
+            help="Texts (or JSON objects, for a model of several columns), or `-` to read them from a pipe, one a line.",
+        ),
+    ],
     top_k: Annotated[int | None, typer.Option(min=1, help="Show only the K best labels.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show what each word added to the label's logit.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -45,19 +52,21 @@ def predict(
             raise InputError("--explain reads texts from the command line", hint="give the text instead of -")
         _stream(opened, top_k)
         return
-    answers = opened.predict(texts, top_k=top_k)
-    for text, answer in zip(texts, answers, strict=True):
-        reasons = opened.explain(text) if explain and answer.error is None else None
+    rows: list[Any] = list(texts) if _reads_one_text(opened) else [_object(text, opened) for text in texts]
+    answers = opened.predict(rows, top_k=top_k)
+    for text, row, answer in zip(texts, rows, answers, strict=True):
+        reasons = opened.explain(row) if explain and answer.error is None else None
         if json:
             extra = {"explain": _as_dict(reasons)} if reasons else {}
-            show.as_json({"text": text, **_answer(opened, answer), **extra})
+            asked = row if isinstance(row, dict) else {"text": text}
+            show.as_json({**_beside(asked, opened), **_answer(opened, answer), **extra})
         else:
-            _print(text, answer, reasons, several=len(texts) > 1)
+            _print(opened, text, answer, reasons, several=len(texts) > 1)
     if any(answer.error for answer in answers):
         raise typer.Exit(InputError.exit_code)
 
 
-def _print(text: str, answer: Prediction, reasons: Explanation | None, *, several: bool) -> None:
+def _print(model: Model, text: str, answer: Prediction, reasons: Explanation | None, *, several: bool) -> None:
     if several:
         show.say(f"\n{text}")
     if answer.error:
@@ -65,19 +74,27 @@ def _print(text: str, answer: Prediction, reasons: Explanation | None, *, severa
 
         show.say(f"{typer.style('error:', fg='red')} {MEANINGS[answer.error]} ({answer.error})")
         return
-    show.table(("label", "score"), [(label, f"{score:.3f}") for label, score in answer.scores.items()])
+    rows = [[label, f"{score:.3f}"] for label, score in answer.scores.items()]
+    if answer.labels is not None:
+        rows = [[*row, "yes" if row[0] in answer.labels else "no"] for row in rows]
+    heads = {"classification": ("label", "score"), "multilabel": ("label", "score", "given"), "regression": ("of", "value")}
+    show.table(heads[model.task], rows)
     if answer.truncated:
         show.note("the text is longer than the model reads: only its beginning counted")
     if reasons is None:
         return
-    show.say(f"\nwhy {reasons.label}: bias {reasons.bias:+.3f} and the words below add up to the logit {reasons.logit:+.3f}\n")
-    show.table(("word", "adds"), [(word, f"{share:+.3f}") for word, share in reasons.contributions])
+    piece = "word" if _reads_one_text(model) else "piece"
+    what = "value" if model.task == "regression" else "logit"
+    sums = f"bias {reasons.bias:+.3f} and the {piece}s below add up to the {what} {reasons.logit:+.3f}"
+    show.say(f"\nwhy {reasons.label}: {sums}\n")
+    show.table((piece, "adds"), [(word, f"{share:+.3f}") for word, share in reasons.contributions])
 
 
 def _answer(model: Model, answer: Prediction) -> dict[str, Any]:
     """An answer under the names that the Arrow columns have."""
     return {
         "label": answer.label,
+        **({"labels": list(answer.labels or ())} if model.task == "multilabel" else {}),
         "score": answer.score,
         "scores": answer.scores,
         "error": answer.error,
@@ -98,18 +115,16 @@ def _as_dict(reasons: Explanation) -> dict[str, Any]:
 
 def _stream(model: Model, top_k: int | None) -> None:
     """Score lines as they come: alone when they come slowly, many at once when they come fast."""
-    from cauce.model.model import kept_names
     from cauce.settings import settings
 
-    text_column = model.manifest.inputs[0].name
+    text_column = model.manifest.inputs[0].name if _reads_one_text(model) else None
     unanswered = 0
     for lines in _arriving(cast("BufferedReader", sys.stdin.buffer), settings().max_line_bytes):
         rows, codes = zip(*(_row(line, text_column) for line in lines), strict=True)
         for row, code, answer in zip(rows, codes, model.predict(rows, top_k=top_k), strict=True):
             fields = {**_answer(model, answer), "error": code or answer.error}
             unanswered += fields["error"] is not None
-            kept = dict(zip(kept_names(list(row)), row.values(), strict=True))
-            sys.stdout.write(codec.dumps({**kept, **fields}, ensure_ascii=False) + "\n")
+            sys.stdout.write(codec.dumps({**_beside(row, model), **fields}, ensure_ascii=False) + "\n")
         sys.stdout.flush()
     if unanswered:
         show.note(f"{unanswered} line(s) have no answer; each says why in `error`")
@@ -130,17 +145,46 @@ def _arriving(source: BufferedReader, limit: int) -> Iterator[list[bytes | None]
         yield [None if over else rest]
 
 
-def _row(line: bytes | None, text_column: str) -> tuple[dict[str, Any], str | None]:
-    """A line as a row (a JSON object as it is, anything else as the text), and the code of one that cannot be read."""
+def _row(line: bytes | None, text_column: str | None) -> tuple[dict[str, Any], str | None]:
+    """A line as a row, and the code of one that cannot be read. A JSON object is the row, anything else its text.
+
+    Without a `text_column` every line must be an object.
+    """
+    nothing: dict[str, Any] = {} if text_column is None else {text_column: None}
     if line is None:
-        return {text_column: None}, "line_too_long"
+        return nothing, "line_too_long"
     try:
         text = line.decode().removesuffix("\r")
     except UnicodeDecodeError:
-        return {text_column: None}, "invalid_utf8"
+        return nothing, "invalid_utf8"
     if text.startswith("{"):
         with suppress(ValueError, RecursionError):
             row = codec.loads(text)
             if isinstance(row, dict):
                 return row, None
-    return {text_column: text}, None
+    return (nothing, "wrong_type") if text_column is None else ({text_column: text}, None)
+
+
+def _object(text: str, model: Model) -> dict[str, Any]:
+    """A row that was typed as JSON.
+
+    Raises:
+        InputError: it is none.
+
+    """
+    row, code = _row(text.encode(errors="replace"), None)
+    if code:
+        names = ", ".join(f'"{one.name}"' for one in model.manifest.inputs[:3])
+        raise InputError(f"not a JSON object: {text[:40]}", hint=f"this model reads columns: {{{names}: …}}")
+    return row
+
+
+def _reads_one_text(model: Model) -> bool:
+    return [one.type for one in model.manifest.inputs] == ["text"]
+
+
+def _beside(row: dict[str, Any], model: Model) -> dict[str, Any]:
+    """The row under the names that stay beside the answers."""
+    from cauce.model.predictions import kept_names
+
+    return dict(zip(kept_names(list(row), model.task), row.values(), strict=True))

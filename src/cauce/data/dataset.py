@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ import pyarrow.compute as pc
 
 from cauce.errors import TooFewLabels, UnknownLabel, nearest
 from cauce.model.manifest import Input, Task
+from cauce.text.buffers import joined
 
 SHOWN = 8  # labels listed in a message
 
@@ -62,13 +65,12 @@ class Dataset:
 
     def texts(self) -> pa.Array:
         """What a reader reads of each row, (n,): its text columns joined by a line feed; the only one as it is."""
-        columns = [column for column, one in zip(self.rows.columns, self.inputs, strict=True) if one.type == "text"]
-        return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\n")
+        return joined([column for column, one in zip(self.rows.columns, self.inputs, strict=True) if one.type == "text"])
 
     def counts(self) -> dict[str, int]:
-        """How many rows each label has, by label."""
+        """How many rows each label has, by label; of regression, each number, as text."""
         flat = self.labels.flatten() if self.task == "multilabel" else self.labels
-        return dict(sorted(Counter(flat.to_pylist()).items()))
+        return dict(sorted(Counter(map(str, flat.to_pylist())).items()))
 
     def places(self, known: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Each row's label as its place in `known`, (n,).
@@ -77,40 +79,65 @@ class Dataset:
             UnknownLabel: a label that is not in `known`.
 
         """
+        return self._places(self.labels.to_pylist(), np.arange(len(self)), known)
+
+    def _places(self, labels: list[str], rows: npt.NDArray[np.int64], known: tuple[str, ...]) -> npt.NDArray[np.int64]:
+        """The place in `known` of each of the labels, which stand in these rows."""
         place = {label: i for i, label in enumerate(known)}
-        unknown = {label: count for label, count in self.counts().items() if label not in place}
+        unknown = [i for i, label in enumerate(labels) if label not in place]
         if unknown:
-            first = self.labels.to_pylist().index(next(iter(unknown)))
-            listed = ", ".join(f'"{label}" ({count})' for label, count in list(unknown.items())[:SHOWN])
+            counts = Counter(labels[i] for i in unknown)
+            listed = ", ".join(f'"{label}" ({count})' for label, count in sorted(counts.items())[:SHOWN])
+            first = rows[unknown[0]]
+            row = f"row {first + 1} of those with a label" if self.lines is None else f"line {self.lines[first]}"
             raise UnknownLabel(
-                f"{len(unknown)} label(s) that the model does not know: {listed}",
-                where=f"{self.source}, first at row {first + 1} of those with text and label",
-                hint=nearest(next(iter(unknown)), known) or f"known labels: {', '.join(known[:SHOWN])}",
+                f"{len(counts)} label(s) that the model does not know: {listed}",
+                where=f"{self.source}, first at {row}",
+                hint=nearest(labels[unknown[0]], known) or f"known labels: {', '.join(known[:SHOWN])}",
             )
-        return np.array([place[label] for label in self.labels.to_pylist()], np.int64)
+        return np.array([place[label] for label in labels], np.int64)
+
+    def truth(self, known: tuple[str, ...]) -> npt.NDArray[Any]:
+        """What is to be found for each row: the place of its label in `known`, int64 (n,); multilabel: which of `known` it
+        has, bool (n, labels); regression: its number, float64 (n, 1).
+
+        Raises:
+            UnknownLabel: a label that is not in `known`.
+
+        """
+        if self.task == "classification":
+            return self.places(known)
+        if self.task == "regression":
+            numbers: npt.NDArray[np.float64] = self.labels.to_numpy(zero_copy_only=False).reshape(-1, 1)
+            return numbers
+        marks = np.zeros((len(self), len(known)), np.bool_)
+        rows = pc.list_parent_indices(self.labels).to_numpy()
+        marks[rows, self._places(self.labels.flatten().to_pylist(), rows, known)] = True
+        return marks
 
     def sha256(self) -> str:
-        """A hash of the examples, whatever file format they came in."""
-        digest = hashlib.sha256()
-        for column, name in [*zip(self.rows.columns, self.rows.schema.names, strict=True), (self.labels, "label")]:
-            digest.update(f"{name}\0{len(column)}\0".encode())
+        """A hash of what is learned from (task, inputs, rows, labels), whatever file format it came in."""
+        digest = hashlib.sha256(self.task.encode())
+        columns = [*zip(self.rows.columns, self.inputs, strict=True), (self.labels, Input(name="label", type="text"))]
+        for column, one in columns:
+            digest.update(f"\0{one.type}\0{one.name}\0{len(column)}\0".encode())
             for value in column.to_pylist():
-                raw = str(value).encode()
+                raw = b"" if value is None else json.dumps(value, ensure_ascii=False).encode()
                 digest.update(len(raw).to_bytes(8, "little") + raw)
         return digest.hexdigest()
 
     def check_trainable(self) -> None:
-        """At least two labels.
+        """At least two different labels, sets of labels or numbers.
 
         Raises:
             TooFewLabels: one only.
 
         """
-        counts = self.counts()
-        if len(counts) < 2:
-            only = next(iter(counts))
+        first = self.labels[0].as_py()
+        if all(label == first for label in self.labels.to_pylist()):
+            said = f'"{first}"' if self.task == "classification" else str(first)
             raise TooFewLabels(
-                f'every row has the label "{only}"',
+                f"every row has the label {said}",
                 where=self.source,
                 hint="a model needs examples of two labels or more",
             )

@@ -10,15 +10,17 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
-from cauce.data.columns import NAMES, guess, wanted
+from cauce.data.columns import NAMES, Columns, decide
 from cauce.data.journal import Journal
 from cauce.data.tables import Source, read_table
-from cauce.data.write import cell, check_kind, write_table
+from cauce.data.values import as_text, strings, whole
+from cauce.data.write import check_kind, write_table
 from cauce.errors import ColumnMissing, EmptyData, FileChanged, InputError, OutputExists
 
 FORMAT = 1
@@ -65,8 +67,8 @@ class Labeling:
     ) -> None:
         self.source, self.out, self.in_place = source, out, in_place
         self.text, self.label = _columns(source, text, label)
-        self.texts = [words if words.strip() else None for words in map(cell, self._column(self.text))]
-        self.given = {row: name.strip() for row, name in enumerate(self._labels()) if name.strip()}
+        self.texts: list[str | None] = strings(source, self.text).values.to_pylist()
+        self.given = {row: name for row, name in enumerate(self._cells(stripped=True)) if name is not None}
         if not any(self.texts):
             raise EmptyData(f'{source.name} has no text in the column "{self.text}"', hint="name another column with --text")
         check_kind(out)
@@ -141,8 +143,8 @@ class Labeling:
 
         """
         self._check_out()
-        known, raw = self.known(), self._labels()
-        labels = [cells if row in self.given else known.get(row) for row, cells in enumerate(raw)]
+        known, cells = self.known(), self._cells(stripped=False)
+        labels = [cell if row in self.given else known.get(row, cell) for row, cell in enumerate(cells)]
         column = pa.array(labels, pa.string())
         table = self.source.table
         if self.label in table.column_names:
@@ -216,34 +218,36 @@ class Labeling:
             hint = "move it away or choose another --out; the answers are in the journal, none is lost"
             raise FileChanged(f"{self.out} was changed by another program", where=str(self.journal.path), hint=hint)
 
-    def _column(self, name: str) -> list[Any]:
-        values: list[Any] = self.source.table.column(name).to_pylist()
-        return values
+    def _cells(self, *, stripped: bool) -> list[str | None]:
+        """The label column as text; None where nothing is written, and where there is no such column.
 
-    def _labels(self) -> list[str]:
-        """The label column's cells as text; empty where there is no such column."""
+        Raises:
+            InputError: it holds lists.
+
+        """
         if self.label not in self.source.table.column_names:
-            return [""] * len(self.texts)
-        values = self._column(self.label)
-        if any(isinstance(value, list | dict) for value in values):
+            return [None] * len(self.source.table)
+        column = whole(self.source.table.column(self.label))
+        if pa.types.is_nested(column.type):
             hint = "this command gives one label a text: name another column with --label"
             raise InputError(f'the column "{self.label}" holds lists', where=self.source.name, hint=hint)
-        return [cell(value) for value in values]
+        cells: list[str | None] = (strings(self.source, self.label).values if stripped else as_text(column)).to_pylist()
+        return cells
 
 
 def _columns(source: Source, text: str | None, label: str | None) -> tuple[str, str]:
     """The names of both. A label column is only found by its usual names: it may not be there yet."""
-    table = {name: source.table.column(name).to_pylist() for name in source.table.column_names}
-    by_name = {name.strip().lower(): name for name in reversed(table)}
+    table = source.table
+    by_name = {name.strip().lower(): name for name in reversed(table.column_names)}
     label = label or next((by_name[usual] for usual in NAMES["label"] if usual in by_name and by_name[usual] != text), "label")
-    left = [name for name in table if name != label]
-    if text is None and len(left) == 1:
-        text = left[0]
-    found = wanted(text, list(table), source.name) or guess("text", table, taken=label, source=source.name)
-    if found[0] == label:
-        hint = f"the columns are: {', '.join(table)}"
-        raise ColumnMissing(f'"{label}" is named as the text and as the label', where=source.name, hint=hint)
-    return found[0], label
+    if label not in table.column_names:
+        source = replace(source, table=table.append_column(label, pa.nulls(len(table), pa.string())))
+    inputs = decide(source, Columns(text=(text,) if text else (), label=(label,))).inputs
+    texts = [name for name, kind in inputs.items() if kind == "text"]
+    if not texts:
+        hint = f"name it with --text; the columns are: {', '.join(table.column_names)}"
+        raise ColumnMissing("which column is the text?", where=source.name, hint=hint)
+    return texts[0], label
 
 
 def _fingerprint(table: pa.Table) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from cauce.data.columns import Columns, guess, wanted
+from cauce.data.columns import Columns, Roles, decide, looks_like_an_id
 from cauce.data.dataset import Dataset
+from cauce.data.labels import labels
 from cauce.data.tables import Source, read_table
-from cauce.errors import ColumnMissing, EmptyData
+from cauce.data.times import times
+from cauce.data.values import as_text, booleans, decimal_comma, numbers, strings, whole
+from cauce.errors import EmptyData
 from cauce.model.manifest import Input
 
 
@@ -17,56 +22,77 @@ def read(source: str | Path, columns: Columns = Columns()) -> Dataset:
     """Read labeled examples. Columns are guessed where they are not named, and the guess is in `notes`.
 
     Raises:
-        FileMissing, EmptyData, ColumnMissing, UnreadableData, LineTooLong, UnknownName
+        InputError: of the file, see `read_table`; of its columns, see `dataset`.
+        MissingExtra, Unavailable: of a URL.
 
     """
     return dataset(read_table(source), columns)
 
 
-def dataset(source: Source, columns: Columns) -> Dataset:
-    """The rows with a label and a text, typed; how many were left out is said.
+def dataset(source: Source, columns: Columns = Columns()) -> Dataset:
+    """The rows that have a label and a text, typed; how many were left out is said.
 
     Raises:
-        EmptyData, ColumnMissing
+        ColumnMissing: a column that is not there, or one that cannot be told.
+        UnreadableData: a value that is not of its column's type, with its line.
+        EmptyData: no row is left.
 
     """
-    table = {name: source.table.column(name).to_pylist() for name in source.table.column_names}
-    names = list(table)
-    text, label = next(iter(columns.text), None), next(iter(columns.label), None)
-    text_column, text_note = wanted(text, names, source.name) or guess("text", table, taken=label, source=source.name)
-    label_column, label_note = wanted(label, names, source.name) or guess("label", table, taken=text_column, source=source.name)
-    if text_column == label_column:
-        raise ColumnMissing(
-            f'"{text_column}" is named as the text and as the label',
-            where=source.name,
-            hint=f"the columns are: {', '.join(names)}",
-        )
-    others = [name for name in names if name not in (text_column, label_column)]
-    notes = [*source.notes]
-    if names != ["text", "label"]:  # there was nothing to guess
-        notes += [note for note in (text_note, label_note) if note]
-    if others:
-        notes.append(f"not used: {', '.join(others)}")
-    texts, labels = table[text_column], table[label_column]
-    stripped = [value and value.strip() for value in labels]
-    if stripped != labels:
-        notes.append("white space around labels was left out")
-    labels = stripped
-    kept = [i for i in range(len(texts)) if texts[i] is not None and texts[i].strip() and labels[i]]
-    without_label = sum(1 for value in labels if not value)
-    without_text = len(texts) - len(kept) - without_label
-    for count, what in ((without_label, "label"), (without_text, "text")):
-        if count:
-            notes.append(f"left out: {count} row(s) without a {what}")
-    if not kept:
-        raise EmptyData(f"{source.name} has no row with both a text and a label", hint="are these the right file and columns?")
-    rows = pa.RecordBatch.from_arrays([pa.array([texts[i] for i in kept], pa.string())], [text_column])
+    roles = decide(source, columns)
+    found = labels(source, roles.label, columns)
+    notes = [*source.notes, *roles.notes, *found.notes]
+    kept, without = _whole_rows(source, roles, found.values)
+    notes += [f"left out: {count} row(s) without a {what}" for what, count in without.items() if count]
+    if not kept.any():
+        both = "both a text and a label" if "text" in roles.inputs.values() else "a label"
+        raise EmptyData(f"{source.name} has no row with {both}", hint="are these the right file and columns?")
+    mask = pa.array(kept)
+    rows, said = _inputs(source, roles)
+    notes += said
+    time, said = times(source, columns.time) if columns.time else (None, [])
+    notes += said
     return Dataset(
-        rows,
-        (Input(name=text_column, type="text"),),
-        pa.array([labels[i] for i in kept], pa.string()),
+        rows.filter(mask),
+        tuple(Input(name=name, type=kind) for name, kind in roles.inputs.items()),
+        found.values.filter(mask),
         source.name,
-        target=label_column,
+        task=found.task,
+        target=found.target,
+        time=None if time is None else time.filter(mask),
+        ids=strings(source, columns.id).values.filter(mask) if columns.id else None,
         lines=source.lines[kept],
         notes=tuple(notes),
     )
+
+
+def _whole_rows(source: Source, roles: Roles, found: pa.Array) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
+    """Which rows have a label and a text, and how many have not."""
+    with_label = found.is_valid().to_numpy(zero_copy_only=False)
+    with_text = np.ones(len(found), np.bool_)
+    for name, kind in roles.inputs.items():
+        if kind == "text":
+            with_text &= strings(source, name).values.is_valid().to_numpy(zero_copy_only=False)
+    return with_label & with_text, {"label": int((~with_label).sum()), "text": int((with_label & ~with_text).sum())}
+
+
+def _inputs(source: Source, roles: Roles) -> tuple[pa.RecordBatch, list[str]]:
+    """The input columns in their types, and what is to be said."""
+    notes: list[str] = []
+    arrays = []
+    columns = [strings(source, name) for name, kind in roles.inputs.items() if kind == "number"]
+    comma = any(decimal_comma(column) for column in columns)  # one that is certain decides for those that fit both ways
+    for name, kind in roles.inputs.items():
+        said: list[str] = []
+        if kind == "number":
+            column, said = numbers(source, name, comma=comma)
+        elif kind == "boolean":
+            column = booleans(source, name)
+        elif kind == "category":
+            column = strings(source, name).values
+            if looks_like_an_id(column):
+                said = [f'"{name}" looks like an id, most of its values are different: leave it out with --ignore {name}']
+        else:
+            column = as_text(whole(source.table.column(name)))
+        arrays.append(column)
+        notes += said
+    return pa.RecordBatch.from_arrays(arrays, list(roles.inputs)), notes

@@ -15,10 +15,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from cauce.data.tables import JSON_LINES, TABLES, read_table
+from cauce.data.tables import read_table
 from cauce.errors import CannotWrite, CauceError, UnknownName, writing
 
-KINDS = (*TABLES, *JSON_LINES)
+DELIMITED = {".csv": ",", ".tsv": "\t"}
+JSON_LINES = (".jsonl", ".ndjson")
+KINDS = (*DELIMITED, *JSON_LINES)
 
 
 def check_kind(path: Path) -> None:
@@ -56,7 +58,7 @@ def write_table(table: pa.Table, path: Path, *, ready: Callable[[str], None] = l
                 os.fsync(file.fileno())
             if path.exists():
                 shutil.copymode(path, aside)
-        if path.suffix.lower() in TABLES:
+        if path.suffix.lower() in DELIMITED:
             _check(table, aside, path)
         ready(hashlib.sha256(content).hexdigest())
         with writing(path):
@@ -70,7 +72,7 @@ def write_table(table: pa.Table, path: Path, *, ready: Callable[[str], None] = l
         aside.unlink(missing_ok=True)
 
 
-def cell(value: Any) -> str:
+def _cell(value: Any) -> str:
     """A value as a cell of text; none is empty, what is not a text is JSON."""
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
@@ -78,9 +80,9 @@ def cell(value: Any) -> str:
 def _render(table: pa.Table, kind: str) -> bytes:
     if kind in JSON_LINES:
         return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in table.to_pylist()).encode()
-    columns = [map(cell, column.to_pylist()) for column in table.columns]
+    columns = [map(_cell, column.to_pylist()) for column in table.columns]
     rows = [table.column_names, *zip(*columns, strict=True)]
-    if TABLES[kind] == "\t":  # read without quotes, so written without
+    if DELIMITED[kind] == "\t":  # read without quotes, so written without
         return "".join("\t".join(row) + "\n" for row in rows).encode()
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
@@ -98,7 +100,7 @@ def _check(table: pa.Table, aside: Path, path: Path) -> None:
     try:
         found = read_table(aside).table
         same = found.column_names == table.column_names and all(
-            [cell(value) for value in mine.to_pylist()] == [cell(value) for value in theirs.to_pylist()]
+            [_cell(value) for value in mine.to_pylist()] == [_cell(value) for value in theirs.to_pylist()]
             for mine, theirs in zip(table.columns, found.columns, strict=True)
         )
     except CauceError as error:

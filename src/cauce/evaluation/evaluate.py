@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cauce.evaluation.metrics import Report, report
+from cauce.evaluation import classification, multilabel, regression
+from cauce.evaluation.metrics import Report
+from cauce.model.manifest import Task
 from cauce.model.model import Model
 
 ROWS = 65_536  # at a time: bounds the memory
 
+Scores = npt.NDArray[np.float32]
 
-def evaluate(model: Model, rows: pa.RecordBatch, truth: npt.NDArray[np.int64]) -> Report:
-    """The figures of a model on rows (n,) whose labels are at the places `truth` (n,) of `model.labels`."""
+
+def evaluate(model: Model, rows: pa.RecordBatch, truth: npt.NDArray[Any]) -> Report:
+    """The figures of a model on rows (n,) with this truth (see `Dataset.truth`)."""
     scores = [model.predict(rows.slice(start, ROWS)).scores for start in range(0, len(rows), ROWS)]
-    return report(truth, np.concatenate(scores), model.labels)
+    return report(model.task, truth, np.concatenate(scores), model.labels, model.manifest.calibration.thresholds)
+
+
+def report(
+    task: Task, truth: npt.NDArray[Any], scores: Scores, labels: tuple[str, ...], thresholds: tuple[float, ...]
+) -> Report:
+    """The figures of scores (n, labels) against the truth; a row of NaN was not answered."""
+    if task == "multilabel":
+        return multilabel.report(truth, scores, labels, thresholds)
+    if task == "regression":
+        return regression.report(truth, scores, labels)
+    return classification.report(truth, scores, labels)
+
+
+def judge(task: Task, truth: npt.NDArray[Any], scores: Scores) -> tuple[str, float, float]:
+    """What choices are made by: the figure's name, its value, and a number of which more is better.
+
+    Several labels are judged before they have thresholds, so by their log loss.
+    """
+    if task == "multilabel":
+        loss = float(multilabel.log_loss(truth, scores).mean())
+        return "log_loss", loss, -loss
+    if task == "regression":
+        error = float(np.sqrt(((truth - scores) ** 2).mean()))
+        return "rmse", error, -error
+    f1 = classification.macro_f1(truth, scores)
+    return "macro_f1", f1, f1

@@ -1,14 +1,12 @@
-"""What a classifier is worth: each figure with its 95 % interval.
+"""Figures with their 95 % intervals, and what the tasks' own files share to make them.
 
 The interval is the percentile bootstrap over rows (Efron 1979): the same resamples serve every figure. A row is drawn
 with a weight, so that one matrix of weights (resamples x rows) gives all counts by matrix products.
-
-A row that could not be answered counts as wrong, and with even scores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,9 +15,6 @@ import numpy.typing as npt
 
 RESAMPLES = 1000
 BLOCK = 100  # resamples at a time: bounds the memory
-BINS = 15  # of the expected calibration error (Guo et al. 2017)
-
-METRICS = ("accuracy", "macro_f1", "micro_f1", "macro_recall", "macro_precision", "log_loss", "roc_auc", "ece")
 PER_CLASS = ("precision", "recall", "f1")
 
 Floats = npt.NDArray[np.float64]
@@ -43,16 +38,21 @@ class Report:
     """Figures of a model on labeled rows.
 
     Attributes:
-        metrics: by name: accuracy, macro_f1, micro_f1, macro_recall, macro_precision, log_loss, roc_auc (left out where the
-            rows have one label only), ece.
-        per_class: by label, then precision, recall and f1.
-        confusion: (labels, labels + 1) counts, truth by row; the last column is "no answer".
+        headline: the name of the figure that says most; more of it is better.
+        metrics: by name. Classification: accuracy, macro_f1, micro_f1, macro_recall, macro_precision, log_loss, roc_auc (left
+            out where the rows have one label only), ece. Multilabel: the same without ece; accuracy counts rows whose labels
+            are all right; hamming_loss besides. Regression: r2, mae, rmse, pearson.
+        per_class: by label, then precision, recall and f1. Empty for a regression.
+        counts: how many rows have each label.
+        confusion: classification: (labels, labels + 1) counts, truth by row; the last column is "no answer". Else None.
 
     """
 
+    headline: str
     metrics: dict[str, Figure]
     per_class: dict[str, dict[str, Figure]]
-    confusion: npt.NDArray[np.int64]
+    counts: dict[str, int]
+    confusion: npt.NDArray[np.int64] | None
     labels: tuple[str, ...]
     rows: int
     errors: int
@@ -62,42 +62,68 @@ class Report:
         per_class = {
             label: {name: asdict(figure) for name, figure in figures.items()} for label, figures in self.per_class.items()
         }
+        matrix = {} if self.confusion is None else {"confusion": {"labels": list(self.labels), "rows": self.confusion.tolist()}}
         return {
+            "headline": self.headline,
             "metrics": {**{name: asdict(figure) for name, figure in self.metrics.items()}, "per_class": per_class},
-            "confusion": {"labels": list(self.labels), "rows": self.confusion.tolist()},
+            "counts": self.counts,
+            **matrix,
             "rows": self.rows,
             "errors": self.errors,
         }
 
 
-def report(truth: Places, scores: npt.NDArray[np.float32], labels: tuple[str, ...], *, seed: int = 0) -> Report:
-    """Evaluate scores against the truth.
+def with_intervals(figures: Callable[[Floats], dict[str, Floats]], rows: int, seed: int) -> dict[str, list[Figure]]:
+    """Each figure with its interval, one for each label where it is one of a label.
 
     Args:
-        truth: (n,) places in `labels`.
-        scores: (n, labels) probabilities; a row of NaN was not answered.
+        figures: all figures under each row of weights (b, rows): (b,), or (b, labels).
 
     """
-    answered: npt.NDArray[np.bool_] = ~np.isnan(scores.sum(axis=1))
-    even = np.where(answered[:, None], scores, np.float32(1 / len(labels))).astype(np.float64)
-    given = np.where(answered, even.argmax(axis=1), len(labels))
-    rows = _Rows(truth, given, even)
-    values = rows.figures(np.ones((1, len(truth))))
-    blocks = [rows.figures(weights) for weights in _resamples(len(truth), seed)]
-    figures = {name: _with_intervals(values[name][0], np.concatenate([block[name] for block in blocks])) for name in values}
-    metrics = {name: figures[name][0] for name in METRICS if name in figures}
-    per_class = {label: {name: figures[name][k] for name in PER_CLASS} for k, label in enumerate(labels)}
-    confusion = np.zeros((len(labels), len(labels) + 1), np.int64)
-    np.add.at(confusion, (truth, given), 1)
-    return Report(metrics, per_class, confusion, labels, len(truth), int((~answered).sum()))
+    values = figures(np.ones((1, rows)))
+    blocks = [figures(weights) for weights in _resamples(rows, seed)]
+    return {name: _intervals(value[0], np.concatenate([block[name] for block in blocks])) for name, value in values.items()}
 
 
-def macro_f1(truth: Places, scores: npt.NDArray[np.float32]) -> float:
-    """The mean F1 of the labels that occur in the truth or in the answers; no interval."""
-    return float(_Rows(truth, scores.argmax(axis=1), scores.astype(np.float64)).counts(np.ones((1, len(truth))))["macro_f1"][0])
+def counted(true: Floats, given: Floats, weights: Floats) -> dict[str, Floats]:
+    """The figures that are made of counts, from which labels (n, labels) each row has and was given, under weights (b, n)."""
+    hits, true, given = weights @ (true * given), weights @ true, weights @ given
+    by_class = {
+        "precision": ratio(hits, given),
+        "recall": ratio(hits, true),
+        "f1": ratio(2 * hits, true + given),
+    }
+    present = true + given > 0  # a label that neither occurs nor is given says nothing
+    return {
+        **by_class,
+        **{f"macro_{name}": ratio(part.sum(axis=1), present.sum(axis=1)) for name, part in by_class.items()},
+        "micro_f1": ratio(2 * hits.sum(axis=1), true.sum(axis=1) + given.sum(axis=1)),
+    }
 
 
-def _with_intervals(value: Floats, resampled: Floats) -> list[Figure]:
+class Areas:
+    """The mean area under the ROC curve of several labels: the chance that a row of the label ranks over one that is not."""
+
+    def __init__(self, true: Floats, scores: Floats) -> None:
+        inside = [j for j in range(true.shape[1]) if 0 < true[:, j].sum() < len(true)]
+        self._ranks = [(true[:, j], *_ties(scores[:, j])) for j in inside]
+
+    def figures(self, weights: Floats) -> dict[str, Floats]:
+        """`roc_auc` under each row of weights (b, n); nothing where no label has rows of both kinds."""
+        if not self._ranks:
+            return {}
+        areas = np.array([_area(weights, *ranks) for ranks in self._ranks])
+        known = ~np.isnan(areas)
+        mean = ratio(np.where(known, areas, 0).sum(axis=0), known.sum(axis=0))
+        return {"roc_auc": np.where(known.any(axis=0), mean, np.nan)}
+
+
+def per_class(figures: dict[str, list[Figure]], labels: tuple[str, ...]) -> dict[str, dict[str, Figure]]:
+    """The figures of each label."""
+    return {label: {name: figures[name][k] for name in PER_CLASS} for k, label in enumerate(labels)}
+
+
+def _intervals(value: Floats, resampled: Floats) -> list[Figure]:
     """Figures of a value, or of one for each label, from its resamples (b,) or (b, labels).
 
     Resamples without a value (one label only) are left out. The interval always holds the value: a resample of a
@@ -112,53 +138,7 @@ def _with_intervals(value: Floats, resampled: Floats) -> list[Figure]:
     return out
 
 
-class _Rows:
-    """Answered rows, and their figures under weights on them (a resample is a weight for each row)."""
-
-    def __init__(self, truth: Places, given: Places, scores: Floats) -> None:
-        n, k = scores.shape
-        self.true = (truth[:, None] == np.arange(k)).astype(np.float64)
-        self.given = (given[:, None] == np.arange(k)).astype(np.float64)
-        self.loss = -np.log(np.clip(scores[np.arange(n), truth], 1e-15, None))
-        confidence = scores.max(axis=1)
-        bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-        self.gap = ((truth == given) - confidence)[:, None] * (bins[:, None] == np.arange(BINS))
-        ranked = range(k) if k > 2 else (1,)
-        self.ranks = [(self.true[:, j], *_ties(scores[:, j])) for j in ranked if 0 < self.true[:, j].sum() < n]
-
-    def figures(self, weights: Floats) -> dict[str, Floats]:
-        """All figures under each row of `weights` (b, n): (b,), or (b, labels) for those of a class."""
-        total = weights.sum(axis=1)
-        out = self.counts(weights)
-        out["log_loss"] = weights @ self.loss / total
-        out["ece"] = np.abs(weights @ self.gap).sum(axis=1) / total
-        if self.ranks:
-            areas = np.array([_area(weights, *ranks) for ranks in self.ranks])
-            known = ~np.isnan(areas)
-            out["roc_auc"] = np.where(
-                known.any(axis=0), _ratio(np.where(known, areas, 0).sum(axis=0), known.sum(axis=0)), np.nan
-            )
-        return out
-
-    def counts(self, weights: Floats) -> dict[str, Floats]:
-        """The figures that are made of counts."""
-        hits, true, given = weights @ (self.true * self.given), weights @ self.true, weights @ self.given
-        by_class = {
-            "precision": _ratio(hits, given),
-            "recall": _ratio(hits, true),
-            "f1": _ratio(2 * hits, true + given),
-        }
-        present = true + given > 0  # a label that neither occurs nor is given says nothing
-        every = hits.sum(axis=1)
-        return {
-            **by_class,
-            **{f"macro_{name}": _ratio(part.sum(axis=1), present.sum(axis=1)) for name, part in by_class.items()},
-            "accuracy": every / weights.sum(axis=1),
-            "micro_f1": _ratio(2 * every, true.sum(axis=1) + given.sum(axis=1)),
-        }
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
+def ratio(part: Floats, whole: Floats) -> Floats:
     """Part / whole, 0 where there is nothing."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 

@@ -14,7 +14,7 @@ from cauce.runtimes.base import RUNTIMES
 from cauce.text.normalize import Normalizer
 
 FORMAT: Final = 1
-TASKS = ("classification",)
+TASKS = ("classification", "multilabel", "regression")
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".npy", ".npz")
 
 InputType = Literal["text", "category", "number", "boolean"]
@@ -39,9 +39,13 @@ class Limits(_Part):
 
 
 class Calibration(_Part):
-    """Logits are divided by the temperature before they become scores."""
+    """Logits are divided by the temperature before they become scores.
+
+    Of a multilabel model, a row has the labels whose score reaches their threshold.
+    """
 
     temperature: float = Field(1.0, gt=0)
+    thresholds: tuple[float, ...] = Field((), strict=False)
 
 
 class Recipe(_Part):
@@ -71,7 +75,7 @@ class Manifest(_Part):
 
     format: Literal[1] = FORMAT
     name: str
-    task: str
+    task: Task
     labels: tuple[str, ...] = Field(strict=False)
     inputs: tuple[Input, ...] = Field(strict=False, min_length=1)
     languages: tuple[str, ...] = Field((), strict=False)

@@ -13,7 +13,8 @@ import pyarrow as pa
 from cauce.errors import InputError, UnknownName
 from cauce.model import batching, folder, golden, rows
 from cauce.model.manifest import Calibration, Data, Input, Limits, Manifest, Recipe
-from cauce.model.predictions import COLUMNS, Predictions
+from cauce.model.predictions import Predictions, kept_names
+from cauce.model.scores import to_scores
 from cauce.runtimes import echo
 from cauce.runtimes.base import Explains, Runtime, open_runtime
 from cauce.text.normalize import Normalizer
@@ -77,7 +78,7 @@ class Model:
     def __init__(self, manifest: Manifest, runtime: Runtime) -> None:
         self.manifest, self.runtime = manifest, runtime
         self.version = manifest.version  # hashed once
-        self.labels, self.variant, self.name = manifest.labels, manifest.variant, manifest.name
+        self.labels, self.variant, self.name, self.task = manifest.labels, manifest.variant, manifest.name, manifest.task
 
     def __repr__(self) -> str:
         return f"<Model {self.name}@{self.version[:12]} {self.variant} {'/'.join(self.labels[:5])}>"
@@ -102,8 +103,8 @@ class Model:
 
         A column of the input that has one of these names stays, as `input_<name>`.
         """
-        answers = self._answer(rows.select(batch, self.manifest.inputs), np.zeros(len(batch), np.uint8), None).to_arrow()
-        names = [*kept_names(batch.schema.names), *answers.schema.names]
+        answers = self._answer(*rows.select(batch, self.manifest.inputs), None).to_arrow()
+        names = [*kept_names(batch.schema.names, self.task), *answers.schema.names]
         return pa.RecordBatch.from_arrays([*batch.columns, *answers.columns], names)
 
     def logits(self, batch: pa.RecordBatch) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
@@ -126,13 +127,14 @@ class Model:
                 hint="models of the linear recipe can",
             )
         answer = self.predict([row])[0]
-        if answer.label is None:
+        if answer.error:
             raise InputError(f"the row cannot be answered: {answer.error}")
         batch, _ = rows.from_any([row], self.manifest.inputs)
         pieces, bias = self.runtime.explain(rows.cut(batch, self.manifest.inputs, self.manifest.limits.max_chars))
-        k = self.labels.index(answer.label)
+        label = answer.label or self.labels[0]  # a regression has one
+        k = self.labels.index(label)
         parts = [(word, float(shares[k])) for word, shares in pieces]
-        return Explanation(answer.label, sum(share for _, share in parts) + float(bias[k]), float(bias[k]), parts)
+        return Explanation(label, sum(share for _, share in parts) + float(bias[k]), float(bias[k]), parts)
 
     def warm_up(self) -> None:
         """Do now what the first call would otherwise wait for."""
@@ -140,14 +142,14 @@ class Model:
 
     def _answer(self, batch: pa.RecordBatch, codes: rows.Codes, top_k: int | None) -> Predictions:
         """Check, cut, run, score; rows with a code are left out of the run."""
-        inputs, limit = self.manifest.inputs, self.manifest.limits.max_chars
+        inputs, limit, calibration = self.manifest.inputs, self.manifest.limits.max_chars, self.manifest.calibration
         found, truncated = rows.check(batch, inputs, limit)
         codes = np.where(codes == rows.FINE, found, codes)
         fine = codes == rows.FINE
         every = bool(fine.all())
         kept = batch if every else batch.filter(pa.array(fine))
         logits, cut, failed = self.logits(rows.cut(kept, inputs, limit) if truncated.any() else kept)
-        scores = softmax(logits / np.float32(self.manifest.calibration.temperature))
+        scores = to_scores(self.task, logits, calibration.temperature)
         if failed.any():
             scores[failed] = np.nan
         if every:
@@ -159,24 +161,6 @@ class Model:
             scores = spread
             codes[np.flatnonzero(fine)[failed]] = rows.FAILED
             truncated[np.flatnonzero(fine)[cut]] = True
-        return Predictions(self.labels, scores, codes, truncated, self.version, self.variant, top_k)
-
-
-def kept_names(names: list[str]) -> list[str]:
-    """The names under which input columns stay beside the answers, each once."""
-    taken = {*COLUMNS, *(name for name in names if name not in COLUMNS)}
-    kept = []
-    for name in names:
-        new = name
-        while new in taken and name in COLUMNS:
-            new = f"input_{new}"
-        taken.add(new)
-        kept.append(new)
-    return kept
-
-
-def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Probabilities, float32 (n, k), of each row of logits (n, k)."""
-    powers: npt.NDArray[np.float32] = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    powers /= powers.sum(axis=1, keepdims=True)
-    return powers
+        return Predictions(
+            self.labels, scores, codes, truncated, self.version, self.variant, self.task, calibration.thresholds, top_k
+        )

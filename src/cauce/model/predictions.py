@@ -11,20 +11,36 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from cauce.model.manifest import Task
 from cauce.model.rows import CODES, Codes
 
-COLUMNS = ("label", "score", "scores", "error", "truncated", "model_version", "variant")
+
+def columns(task: Task) -> tuple[str, ...]:
+    """The names of the Arrow columns that answers have."""
+    labels = ("labels",) if task == "multilabel" else ()
+    return ("label", *labels, "score", "scores", "error", "truncated", "model_version", "variant")
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer to one row. `scores` maps labels to probabilities, highest first. With an `error` there is no label."""
+    """The answer to one row.
+
+    Attributes:
+        label: the best label; None on an error, and for a regression.
+        score: its probability, or of a regression the value.
+        scores: probability by label, highest first.
+        error: the code of what is wrong with the row, or None.
+        truncated: only the beginning of a text was read.
+        labels: multilabel: those that reach their threshold, in the model's order; else None.
+
+    """
 
     label: str | None
     score: float | None
     scores: dict[str, float]
     error: str | None
     truncated: bool
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -33,9 +49,11 @@ class Predictions(Sequence[Prediction]):
 
     Attributes:
         labels: the model's labels, in their fixed order.
-        scores: float32 (n, labels), probabilities; NaN on rows with an error.
+        scores: float32 (n, labels), probabilities or, of a regression, the value; NaN on rows with an error.
         codes: uint8 (n,), 0 where the row was answered, else an index into `cauce.model.rows.CODES`.
         truncated: bool (n,), where only the beginning of a text was read.
+        task: what the scores are: see `cauce.model.manifest.Task`.
+        thresholds: (labels,) multilabel: a row has the labels whose score reaches theirs.
         top_k: how many scores a `Prediction` shows; None for all.
 
     """
@@ -46,6 +64,8 @@ class Predictions(Sequence[Prediction]):
     truncated: npt.NDArray[np.bool_]
     version: str
     variant: str
+    task: Task = "classification"
+    thresholds: tuple[float, ...] = ()
     top_k: int | None = None
 
     @cached_property
@@ -53,6 +73,12 @@ class Predictions(Sequence[Prediction]):
         """The place of each row's best label, (n,); 0 on rows with an error."""
         best: npt.NDArray[np.intp] = np.nan_to_num(self.scores, nan=-1.0).argmax(axis=1)
         return best
+
+    @cached_property
+    def given(self) -> npt.NDArray[np.bool_]:
+        """Multilabel: which labels each row has, (n, labels); none on rows with an error."""
+        given: npt.NDArray[np.bool_] = self.scores >= np.array(self.thresholds, np.float32)
+        return given
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -72,30 +98,56 @@ class Predictions(Sequence[Prediction]):
         scores = self.scores[row].tolist()
         order = sorted(range(len(scores)), key=lambda place: -scores[place])[: self.top_k]
         best = order[0]
-        return Prediction(self.labels[best], scores[best], {self.labels[i]: scores[i] for i in order}, None, truncated)
+        label = None if self.task == "regression" else self.labels[best]
+        labels = tuple(self.labels[k] for k in np.flatnonzero(self.given[row])) if self.task == "multilabel" else None
+        return Prediction(label, scores[best], {self.labels[i]: scores[i] for i in order}, None, truncated, labels)
 
     def __iter__(self) -> Iterator[Prediction]:
         return (self[row] for row in range(len(self)))
 
     def to_arrow(self) -> pa.RecordBatch:
-        """The columns of `COLUMNS`: label and score null on an error, scores fixed_size_list<float32>, error null when fine."""
+        """The columns of `columns(task)`: label and score null on an error (label always, of a regression), labels
+        list<string>, scores fixed_size_list<float32>, error null when fine.
+        """
         n, wrong = len(self), self.codes != 0
         mask = pa.array(wrong) if wrong.any() else None
-        label = pa.DictionaryArray.from_arrays(pa.array(self.best, pa.int32(), mask=wrong), list(self.labels)).cast(pa.string())
-        best = pa.array(self.scores[np.arange(n), self.best], pa.float32(), mask=wrong)
         scores = pa.FixedSizeListArray.from_arrays(pa.array(self.scores.ravel()), len(self.labels), mask=mask)
         error = pa.DictionaryArray.from_arrays(pa.array(self.codes, pa.int32(), mask=~wrong), list(CODES)).cast(pa.string())
-        columns = [
-            label,
-            best,
-            scores,
-            error,
-            pa.array(self.truncated),
-            _constant(self.version, n),
-            _constant(self.variant, n),
-        ]
-        return pa.RecordBatch.from_arrays(columns, list(COLUMNS))
+        named = {
+            "label": pa.nulls(n, pa.string()) if self.task == "regression" else self._named(self.best, wrong),
+            "score": pa.array(self.scores[np.arange(n), self.best], pa.float32(), mask=wrong),
+            "scores": scores,
+            "error": error,
+            "truncated": pa.array(self.truncated),
+            "model_version": _constant(self.version, n),
+            "variant": _constant(self.variant, n),
+        }
+        if self.task == "multilabel":
+            places = pa.array(np.nonzero(self.given)[1], pa.int32())
+            ends = np.concatenate([[0], np.cumsum(self.given.sum(axis=1))])
+            flat = pa.DictionaryArray.from_arrays(places, list(self.labels)).cast(pa.string())
+            named["labels"] = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat, mask=mask)
+        names = columns(self.task)
+        return pa.RecordBatch.from_arrays([named[name] for name in names], list(names))
+
+    def _named(self, places: npt.NDArray[np.intp], wrong: npt.NDArray[np.bool_]) -> pa.Array:
+        """The labels at these places, null where the row has an error."""
+        return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32(), mask=wrong), list(self.labels)).cast(pa.string())
 
 
 def _constant(value: str, rows: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), [value])
+
+
+def kept_names(names: list[str], task: Task) -> list[str]:
+    """The names under which input columns stay beside the answers, each once."""
+    answers = columns(task)
+    taken = {*answers, *(name for name in names if name not in answers)}
+    kept = []
+    for name in names:
+        new = name
+        while new in taken and name in answers:
+            new = f"input_{new}"
+        taken.add(new)
+        kept.append(new)
+    return kept

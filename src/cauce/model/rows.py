@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,10 @@ CODES = ("", *MEANINGS)
 FINE, MISSING, EMPTY, INVALID, WRONG_TYPE, FAILED = range(len(CODES))
 
 ARROW = {"text": pa.string(), "category": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
+BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "y", "t", "1", "1.0", "sí", "si", "s", "verdadero"), True),
+    **dict.fromkeys(("false", "no", "n", "f", "0", "0.0", "falso"), False),
+}
 SMALLEST_SLICE = 4096
 
 Codes = npt.NDArray[np.uint8]
@@ -50,18 +56,20 @@ def from_any(rows: Any, inputs: tuple[Input, ...]) -> tuple[pa.RecordBatch, Code
         if not hasattr(rows, "__arrow_c_stream__") and not hasattr(rows, "__arrow_c_array__"):
             raise WrongRows(f"rows of type {type(rows).__name__}", hint="pass a list of texts, a list of dicts, or a table")
         rows = pa.table(rows)
-    return select(rows, inputs), np.zeros(len(rows), np.uint8)
+    return select(rows, inputs)
 
 
-def select(table: pa.RecordBatch | pa.Table, inputs: tuple[Input, ...]) -> pa.RecordBatch:
-    """The declared columns of a table, in their order and types, each in one piece.
+def select(table: pa.RecordBatch | pa.Table, inputs: tuple[Input, ...]) -> tuple[pa.RecordBatch, Codes]:
+    """The declared columns of a table, in their order and types, each in one piece, and a code for each row.
+
+    Strings are read as numbers and booleans where the model wants them: a value that is none is that row's own error.
 
     Raises:
         ColumnMissing: a declared column is not there.
         WrongRows: a column's type does not fit.
 
     """
-    columns = []
+    columns, codes = [], np.zeros(len(table), np.uint8)
     for wanted in inputs:
         if wanted.name not in table.schema.names:
             raise ColumnMissing(
@@ -71,22 +79,30 @@ def select(table: pa.RecordBatch | pa.Table, inputs: tuple[Input, ...]) -> pa.Re
         column = table.column(wanted.name)
         if isinstance(column, pa.ChunkedArray):
             column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-        columns.append(_typed(column, wanted))
-    return pa.RecordBatch.from_arrays(columns, [wanted.name for wanted in inputs])
+        columns.append(_typed(column, wanted, codes))
+    return pa.RecordBatch.from_arrays(columns, [wanted.name for wanted in inputs]), codes
 
 
 def check(batch: pa.RecordBatch, inputs: tuple[Input, ...], max_chars: int) -> tuple[Codes, npt.NDArray[np.bool_]]:
-    """A code for each row (0 where all is well), and which rows are longer than `max_chars`."""
-    codes = np.zeros(len(batch), np.uint8)
-    long = np.zeros(len(batch), np.bool_)
+    """A code for each row (0 where all is well), and which rows have a text longer than `max_chars`.
+
+    Of several texts of a row some may be missing or empty; what is not a text may be missing.
+    """
+    long, invalid = np.zeros(len(batch), np.bool_), np.zeros(len(batch), np.bool_)
+    blank = missing = np.full(len(batch), any(wanted.type == "text" for wanted in inputs))
     for wanted, column in zip(inputs, batch.columns, strict=True):
+        if wanted.type not in ("text", "category"):
+            continue
+        status, chars = inspect(column)
+        null = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else np.False_
+        invalid |= (status == kernels.INVALID) & ~null
         if wanted.type == "text":
-            status, chars = inspect(column)
-            codes[(codes == FINE) & (status == kernels.EMPTY)] = EMPTY
-            codes[(codes != MISSING) & (status == kernels.INVALID)] = INVALID
             long |= chars > max_chars
-            if column.null_count:
-                codes[column.is_null().to_numpy(zero_copy_only=False)] = MISSING
+            blank = blank & ((status == kernels.EMPTY) | null)
+            missing = missing & null
+    codes = np.where(blank, np.uint8(EMPTY), np.uint8(FINE))
+    codes[missing] = MISSING
+    codes[invalid] = INVALID
     return codes, long
 
 
@@ -128,28 +144,54 @@ def _one_by_one(values: Sequence[Any], wanted: Input, codes: Codes) -> pa.Array:
     kept = []
     for row, value in enumerate(values):
         try:
-            kept.append(pa.scalar(value, ARROW[wanted.type]))
+            kept.append(pa.scalar(_read(value, wanted), ARROW[wanted.type]))
         except UnicodeError:
             codes[row] = INVALID
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, ValueError, KeyError):
             codes[row] = WRONG_TYPE
         if len(kept) == row:
             kept.append(pa.scalar(None, ARROW[wanted.type]))
     return pa.array([scalar.as_py() for scalar in kept], ARROW[wanted.type])
 
 
-def _typed(column: pa.Array, wanted: Input) -> pa.Array:
+def _read(value: Any, wanted: Input) -> Any:
+    """A single value of another type than the column's, read as that type; an empty string is null, except as a text.
+
+    Raises:
+        ValueError, KeyError: it is none.
+
+    """
+    if wanted.type == "category":
+        return json.dumps(value) if isinstance(value, bool | int | float) else value
+    if wanted.type == "text" or not isinstance(value, str):
+        return value
+    word = value.strip()
+    if not word:
+        return None
+    return float(word) if wanted.type == "number" else BOOLEANS[word.lower()]
+
+
+def _decoded(column: pa.Array, codes: Codes) -> list[str | None]:
+    """The values of a string column; a null, and a code, where one is not UTF-8."""
+    status, _ = inspect(column)
+    wrong = (status == kernels.INVALID) & column.is_valid().to_numpy(zero_copy_only=False)
+    codes[wrong] = INVALID
+    values: list[str | None] = pc.if_else(pa.array(wrong), None, column).to_pylist()
+    return values
+
+
+def _typed(column: pa.Array, wanted: Input, codes: Codes) -> pa.Array:
     kind = column.type
-    if wanted.type in ("text", "category"):
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return column
-        if pa.types.is_dictionary(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
-            return column.cast(pa.large_string())
-    else:
-        try:
+    strings = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if wanted.type in ("text", "category") and strings:
+        return column
+    if pa.types.is_dictionary(kind) or pa.types.is_string_view(kind):
+        return _typed(column.cast(pa.large_string()), wanted, codes)
+    if strings:
+        return _one_by_one(_decoded(column, codes), wanted, codes)
+    if wanted.type != "text" or pa.types.is_null(kind):
+        with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return column.cast(ARROW[wanted.type])
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            pass
     raise WrongRows(
         f'the column "{wanted.name}" holds {kind}, the model reads {wanted.type}',
         hint=f"turn it into {ARROW[wanted.type]} first",

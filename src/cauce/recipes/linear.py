@@ -1,7 +1,7 @@
-"""The linear recipe: logistic regression over hashed n-grams of characters and words.
+"""The linear recipe: a linear model over hashed n-grams of characters and words, other columns beside them.
 
-Features: x_j = tf_j * idf_j / norm, with norm^2 = the sum of idf^2 over all n-grams of the text, repeats included, so that
-the runtime can compute it in one streaming pass. The strength of the penalty is chosen on dev.
+One label of several: multinomial logistic regression, classes counting alike. Several labels: logistic regression for each
+(one-vs-rest), with a threshold each. A number: ridge regression. The strength of the penalty is chosen on dev.
 """
 
 from __future__ import annotations
@@ -13,30 +13,28 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from safetensors.numpy import save
 
 from cauce.data.dataset import Dataset
-from cauce.errors import InputError, Interrupted
-from cauce.evaluation.metrics import macro_f1
-from cauce.model.model import softmax
-from cauce.recipes.solver import fit
+from cauce.errors import Interrupted
+from cauce.evaluation.evaluate import judge
+from cauce.evaluation.multilabel import best_thresholds
+from cauce.model.manifest import Task
+from cauce.model.scores import to_scores
+from cauce.recipes import solver
+from cauce.recipes.features import LEAST_ROWS, RARITY, Features, features
+from cauce.runtimes.cells import Tensors
 from cauce.runtimes.linear import WEIGHTS, Linear
-from cauce.text import kernels
-from cauce.text.buffers import utf8
 from cauce.text.ngrams import Ngrams
 from cauce.text.normalize import Normalizer
-from cauce.text.threads import run_all, run_sliced
-from cauce.text.unicode import table
+from cauce.text.threads import run_all
 
 PENALTIES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-EPOCHS, TOLERANCE = 30, 1e-3
-RARITY = 2.0  # chosen with the n-grams, by cross-validation over six data sets
-LEAST_ROWS = 2  # an n-gram of one row only says what that row is
-SMALLEST_SLICE = 256
-LARGEST = np.iinfo(np.int16).max
+EPOCHS, TOLERANCE = 200, 1e-3  # texts need about ten; a table of few columns under a weak penalty a hundred
 
 NAME, RUNTIME, VARIANT = "linear", "linear", "linear"
+
+Fit = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], int, float]  # weights, bias, epochs, gap
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,8 @@ class Fitted:
 
     normalizer: Normalizer
     parameters: dict[str, Any]
-    tensors: dict[str, npt.NDArray[Any]]
+    tensors: Tensors
+    thresholds: tuple[float, ...] = ()
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def save(self, folder: Path) -> list[str]:
@@ -62,48 +61,36 @@ def train(
     seed: int,
     progress: Callable[[float, str], None],
     penalties: tuple[float, ...] = PENALTIES,
+    normalizer: Normalizer | None = None,
 ) -> Fitted:
-    """Fit one model for each penalty and keep the best on dev (macro F1; of equals, the stronger penalty).
-
-    Raises:
-        InputError: the data have more than one input column.
-
-    """
-    if data.rows.num_columns != 1:
-        raise InputError(
-            f"the linear recipe reads one text column, there are {data.rows.num_columns}", hint="name it with --text"
-        )
-    normalizer, ngrams = Normalizer(), Ngrams()
+    """Fit one model for each penalty and keep the best on dev (see `judge`; of equals, the stronger penalty)."""
+    normalizer, ngrams = normalizer or Normalizer(), Ngrams()
     progress(0.0, "counting n-grams (the first time on a machine, loops are compiled: some seconds)")
-    rows = _count(data.rows.column(0), normalizer, ngrams)
-    truth, dev_truth = data.places(labels), dev.places(labels)
-    costs = _class_costs(truth, len(labels))
+    rows = features(data, normalizer, ngrams)
+    inputs = tuple((one.name, one.type) for one in data.inputs)
+    truth, dev_truth = data.truth(labels), dev.truth(labels)
     stop = np.zeros(1, np.bool_)
     done = 0
 
-    def candidate(penalty: float) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    def candidate(penalty: float) -> tuple[Tensors, npt.NDArray[np.float32], dict[str, Any]]:
         nonlocal done
-        weights = np.zeros((len(rows.buckets), -(-len(labels) // 4) * 4), np.float32)
-        bias = np.zeros(len(labels), np.float32)
-        epochs, gap = fit(
-            rows.starts, rows.columns, rows.values, truth, costs, penalty, EPOCHS, TOLERANCE, seed, weights, bias, stop
-        )  # fmt: skip
-        folded = np.column_stack([weights[:, : len(labels)] * rows.idf[:, None], rows.idf**2])
-        tensors: dict[str, Any] = {"buckets": rows.buckets, **_quantized(folded), "bias": bias}
-        runtime = Linear(normalizer=normalizer, ngrams=ngrams, **tensors)
-        score = macro_f1(dev_truth, softmax(runtime.forward(runtime.encode(dev.rows))))
-        done += 1
+        weights, bias, epochs, gap = FITS[data.task](rows, truth, len(labels), penalty, seed, stop)
         if stop[0]:
             raise Interrupted("stopped while fitting")
-        progress(done / len(penalties), f"C = {penalty:g}: macro F1 on dev {score:.3f}")
-        return tensors, {"C": penalty, "epochs": int(epochs), "gap": float(gap), "dev_macro_f1": score}
+        tensors = rows.fold(weights, bias)
+        runtime = Linear(normalizer=normalizer, ngrams=ngrams, inputs=inputs, tensors=tensors)
+        scores = to_scores(data.task, runtime.forward(runtime.encode(dev.rows)))
+        name, value, merit = judge(data.task, dev_truth, scores)
+        done += 1
+        progress(done / len(penalties), f"C = {penalty:g}: {name} on dev {value:.3f}")
+        return tensors, scores, {"C": penalty, "epochs": epochs, "gap": gap, f"dev_{name}": value, "merit": merit}
 
     try:
         fits = run_all([lambda penalty=penalty: candidate(penalty) for penalty in penalties])  # type: ignore[misc]
     except BaseException:
         stop[0] = True  # Ctrl-C: the threads leave their loops too
         raise
-    tensors, best = max(fits, key=lambda found: (found[1]["dev_macro_f1"], -found[1]["C"]))
+    tensors, scores, best = max(fits, key=lambda found: (found[2]["merit"], -found[2]["C"]))
     parameters = {
         "ngrams": ngrams.model_dump(),
         "C": best["C"],
@@ -112,68 +99,60 @@ def train(
         "least_rows": LEAST_ROWS,
         "rarity": RARITY,
     }
-    return Fitted(normalizer, parameters, tensors, [found[1] for found in fits])
+    thresholds = best_thresholds(dev_truth, scores) if data.task == "multilabel" else ()
+    return Fitted(normalizer, parameters, tensors, thresholds, [found[2] for found in fits])
 
 
-@dataclass(frozen=True)
-class _Sparse:
-    """Rows of weighted n-grams (CSR), and the buckets and idf of their columns."""
-
-    starts: npt.NDArray[np.int64]
-    columns: npt.NDArray[np.int32]
-    values: npt.NDArray[np.float32]
-    buckets: npt.NDArray[np.int32]
-    idf: npt.NDArray[np.float32]
-
-
-def _count(texts: pa.Array, normalizer: Normalizer, ngrams: Ngrams) -> _Sparse:
-    """Count n-grams and weight them: tf * idf / norm, idf = (1 + ln((1 + n) / (1 + df))) ** `RARITY`.
-
-    With a power of 1 this is scikit-learn's. More of it suits n-grams of characters, most of which are frequent and say little.
-    """
-    prepared = pa.array([normalizer.prepare(text) for text in texts.to_pylist()], pa.large_string())
-    data, offsets = utf8(prepared)
-    n = len(prepared)
-    ends, found = np.zeros(n, np.int64), np.empty(0, np.int32)
-    hard = np.zeros(n, np.bool_)
-
-    def work(start: int, end: int) -> None:
-        kernels.count_rows(
-            data, offsets, start, end, table(), normalizer.options | kernels.PREPARED, normalizer.repeats,
-            ngrams.char_low, ngrams.char_high, ngrams.word_high, ngrams.bits, ends, found, hard,
-        )  # fmt: skip
-
-    run_sliced(work, n, SMALLEST_SLICE)
-    ends = np.cumsum(ends)
-    found = np.empty(int(ends[-1]), np.int32)
-    run_sliced(work, n, SMALLEST_SLICE)
-    row = np.repeat(np.arange(n), np.diff(ends, prepend=0))
-    first = np.ones(len(found), np.bool_)  # where a new bucket of a row starts: its buckets are sorted
-    first[1:] = (found[1:] != found[:-1]) | (row[1:] != row[:-1])
-    places = np.flatnonzero(first)
-    counts = np.diff(np.append(places, len(found)))
-    columns, row = found[places], row[places]
-    document_counts = np.bincount(columns, minlength=2**ngrams.bits)
-    kept = document_counts >= min(LEAST_ROWS, n)
-    idf_of_bucket = np.where(kept, (1 + np.log((1 + n) / (1 + document_counts))) ** RARITY, 0)
-    used = kept[columns]
-    columns, row, counts = columns[used], row[used], counts[used]
-    idf = idf_of_bucket[columns]
-    squares = np.bincount(row, counts * idf**2, minlength=n)
-    values = (counts * idf / np.sqrt(squares)[row]).astype(np.float32)
-    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))])
-    buckets = np.flatnonzero(kept).astype(np.int32)
-    compact = (np.cumsum(kept) - 1).astype(np.int32)[columns]
-    return _Sparse(starts, compact, values, buckets, idf_of_bucket[buckets].astype(np.float32))
-
-
-def _quantized(columns: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
-    """Columns (m, k) as 16-bit whole numbers, and what a unit of each column is worth (k,)."""
-    scale = np.maximum(np.abs(columns).max(axis=0), np.finfo(np.float32).tiny) / LARGEST
-    return {"weights": np.rint(columns / scale).astype(np.int16), "scale": scale.astype(np.float32)}
-
-
-def _class_costs(truth: npt.NDArray[np.int64], labels: int) -> npt.NDArray[np.float64]:
-    """The weight of each row: classes count alike, n / (labels * rows of the class)."""
+def _multinomial(
+    rows: Features, truth: npt.NDArray[Any], labels: int, penalty: float, seed: int, stop: npt.NDArray[np.bool_]
+) -> Fit:
+    """One label of several, `truth` (n,) its place; classes count alike: n / (labels * rows of the class)."""
     sizes = np.bincount(truth, minlength=labels)
-    return len(truth) / (labels * np.maximum(sizes, 1))[truth]
+    return _logistic(rows, truth, len(truth) / (labels * np.maximum(sizes, 1))[truth], labels, penalty, seed, stop)
+
+
+def _one_vs_rest(
+    rows: Features, truth: npt.NDArray[Any], labels: int, penalty: float, seed: int, stop: npt.NDArray[np.bool_]
+) -> Fit:
+    """Several labels, `truth` (n, labels): a logistic regression each."""
+    weights, bias = np.empty((rows.width, labels), np.float32), np.empty(labels, np.float32)
+    epochs, gap, even = 0, 0.0, np.ones(len(truth))
+    for k in range(labels):
+        both, both_bias, here, gap_here = _logistic(rows, truth[:, k].astype(np.int64), even, 2, penalty, seed, stop)
+        weights[:, k], bias[k] = both[:, 1] - both[:, 0], both_bias[1] - both_bias[0]
+        epochs, gap = max(epochs, here), max(gap, gap_here)
+    return weights, bias, epochs, gap
+
+
+def _logistic(
+    rows: Features,
+    truth: npt.NDArray[np.int64],
+    costs: npt.NDArray[np.float64],
+    labels: int,
+    penalty: float,
+    seed: int,
+    stop: npt.NDArray[np.bool_],
+) -> Fit:
+    weights, bias = np.zeros((rows.width, -(-labels // 4) * 4), np.float32), np.zeros(labels, np.float32)
+    epochs, gap = solver.fit(
+        rows.starts, rows.columns, rows.values, truth, costs, penalty, EPOCHS, TOLERANCE, seed, weights, bias, stop
+    )
+    return weights[:, :labels], bias, int(epochs), float(gap)
+
+
+def _ridge(rows: Features, truth: npt.NDArray[Any], labels: int, penalty: float, seed: int, stop: npt.NDArray[np.bool_]) -> Fit:
+    """A number, `truth` (n, 1): fitted with mean 0 and deviation 1, so that the penalties mean the same for any unit."""
+    mean, deviation = truth.mean(), truth.std() or 1.0
+    weights, bias = np.zeros((rows.width, 1), np.float32), np.zeros(1, np.float32)
+    epochs, gap = solver.fit_ridge(
+        rows.starts, rows.columns, rows.values, (truth[:, 0] - mean) / deviation, penalty, EPOCHS, TOLERANCE, seed,
+        weights, bias, stop,
+    )  # fmt: skip
+    return (weights * deviation).astype(np.float32), (bias * deviation + mean).astype(np.float32), int(epochs), float(gap)
+
+
+FITS: dict[Task, Callable[..., Fit]] = {
+    "classification": _multinomial,
+    "multilabel": _one_vs_rest,
+    "regression": _ridge,
+}

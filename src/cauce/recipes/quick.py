@@ -37,4 +37,6 @@ def quick(data: Dataset) -> Model:
         files={},
     )
     ngrams = Ngrams(**fitted.parameters["ngrams"])
-    return Model(manifest, Linear(normalizer=fitted.normalizer, ngrams=ngrams, **fitted.tensors))
+    inputs = tuple((one.name, one.type) for one in data.inputs)
+    runtime = Linear(normalizer=fitted.normalizer, ngrams=ngrams, inputs=inputs, tensors=fitted.tensors)
+    return Model(manifest, runtime)

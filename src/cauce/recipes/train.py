@@ -21,16 +21,22 @@ from cauce.data.dataset import Dataset
 from cauce.data.read import read
 from cauce.data.split import split
 from cauce.errors import InputError, UnknownName, nearest
-from cauce.evaluation.evaluate import evaluate
-from cauce.evaluation.metrics import Report, report
+from cauce.evaluation.evaluate import evaluate, report
+from cauce.evaluation.metrics import Report
+from cauce.evaluation.multilabel import HALF
 from cauce.model import folder, golden
-from cauce.model.manifest import Calibration, Data, Limits, Manifest, Recipe
+from cauce.model.manifest import Calibration, Data, Limits, Manifest, Recipe, Task
 from cauce.model.model import Model, load
 from cauce.recipes import linear
 from cauce.runtimes.base import open_runtime
 from cauce.text.threads import threads
 
 RECIPES = {"linear": linear}
+BASELINES: dict[Task, str] = {
+    "classification": "the most frequent label",
+    "multilabel": "the most frequent labels",
+    "regression": "the mean",
+}
 THREE_PARTS, TWO_PARTS = (0.7, 0.15, 0.15), (0.9, 0.1)
 LEAST_WORDS = 4  # of an example to try
 GOLDEN_ROWS = 24  # of the data's own, beside the hard texts
@@ -64,20 +70,19 @@ class Run:
 
     @property
     def beats_majority(self) -> bool:
-        """True where the intervals of macro F1 do not meet."""
-        return self.report.metrics["macro_f1"].low > self.majority.metrics["macro_f1"].high
+        """True where the intervals of the headline figure do not meet."""
+        name = self.report.headline
+        return self.report.metrics[name].low > self.majority.metrics[name].high
 
     @property
     def verdict(self) -> str:
         """One sentence on what the figures say."""
-        ours, base = self.report.metrics["macro_f1"], self.majority.metrics["macro_f1"]
-        said = (
-            "better than the most frequent label, beyond chance"
-            if self.beats_majority
-            else "NOT shown to be better than the most frequent label"
-        )
+        name = self.report.headline
+        ours, base = self.report.metrics[name], self.majority.metrics[name]
+        beaten = BASELINES[self.model.task]
+        said = f"better than {beaten}, beyond chance" if self.beats_majority else f"NOT shown to be better than {beaten}"
         caveat = " (dev figures: nothing was held out, choices were made on these rows)" if self.measured_on == "dev" else ""
-        return f"macro F1 {ours} against {base}: {said}{caveat}"
+        return f"{name.replace('_f1', ' F1')} {ours} against {base}: {said}{caveat}"
 
     def as_dict(self) -> dict[str, Any]:
         """As it is written to `evidence/metrics.json`."""
@@ -129,9 +134,10 @@ def train(
     folder.check_out(out, replace=replace)
     progress(0.0, "reading")
     parts, measured_on, notes = _parts(data, dev, test, text=text, label=label, seed=seed)
-    labels = tuple(parts["train"].counts())
+    task = parts["train"].task
+    labels = (parts["train"].target,) if task == "regression" else tuple(parts["train"].counts())
     for part in parts.values():
-        part.places(labels)  # an unknown label is told before the training, not after
+        part.truth(labels)  # an unknown label is told before the training, not after
     fitted = RECIPES[recipe].train(
         parts["train"],
         parts["dev"],
@@ -143,12 +149,12 @@ def train(
         files = fitted.save(room)
         manifest = Manifest(
             name=name or _name(Path(data)),
-            task="classification",
+            task=task,
             labels=labels,
             inputs=parts["train"].inputs,
             normalizer=fitted.normalizer,
             limits=Limits(),
-            calibration=Calibration(),
+            calibration=Calibration(thresholds=fitted.thresholds),
             runtime=RECIPES[recipe].RUNTIME,
             variant=RECIPES[recipe].VARIANT,
             recipe=Recipe(name=recipe, parameters=fitted.parameters, seed=seed),
@@ -157,7 +163,7 @@ def train(
         )
         model = _seal(room, manifest, files, parts["dev"], seed)
         progress(0.92, f"measuring on {measured_on}")
-        measured = evaluate(model, parts[measured_on].rows, parts[measured_on].places(labels))
+        measured = evaluate(model, parts[measured_on].rows, parts[measured_on].truth(labels))
         run = Run(
             folder=out,
             model=model,
@@ -205,20 +211,24 @@ def _seal(room: Path, manifest: Manifest, files: list[str], own: Dataset, seed: 
     """Write `golden.jsonl` and `cauce.json`, and open the model the way every mode does."""
     (room / folder.MANIFEST).write_bytes(manifest.render())
     draft = Model(manifest, open_runtime(manifest.runtime, room, manifest.variant))
-    column = own.rows.schema.names[0]
     chosen = np.random.default_rng(seed).permutation(len(own))[:GOLDEN_ROWS]
-    texts = [*golden.HARD_TEXTS, *own.rows.column(0).take(chosen).to_pylist()]
-    golden.write(draft, room / folder.GOLDEN, [{column: text} for text in texts])
+    rows = own.rows.take(chosen).to_pylist()
+    for name in [one.name for one in manifest.inputs if one.type == "text"][:1]:
+        rows = [*({**rows[i % len(rows)], name: text} for i, text in enumerate(golden.HARD_TEXTS)), *rows]
+    golden.write(draft, room / folder.GOLDEN, rows)
     sealed = manifest.model_copy(update={"files": folder.describe(room, [*files, folder.GOLDEN])})
     (room / folder.MANIFEST).write_bytes(sealed.render())
     return load(room)
 
 
 def _majority(train: Dataset, measured: Dataset, labels: tuple[str, ...]) -> Report:
-    """The figures of the training's shares as everyone's scores: always the most frequent label."""
-    counts = np.bincount(train.places(labels), minlength=len(labels))
-    shares: npt.NDArray[np.float32] = (counts / counts.sum()).astype(np.float32)
-    return report(measured.places(labels), np.tile(shares, (len(measured), 1)), labels)
+    """The figures of what needs no model, the same for every row: the training's share of each label, or the mean."""
+    truth = train.truth(labels)
+    if train.task == "classification":
+        truth = truth[:, None] == np.arange(len(labels))
+    shares: npt.NDArray[np.float32] = truth.mean(axis=0).astype(np.float32)
+    thresholds = (HALF,) * len(labels)
+    return report(train.task, measured.truth(labels), np.tile(shares, (len(measured), 1)), labels, thresholds)
 
 
 def _write_evidence(room: Path, run: Run, log: list[dict[str, Any]]) -> None:
@@ -246,7 +256,8 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 def _mlmodel(model: Model) -> str:
     """MLflow's description of the folder: who loads it. JSON is YAML."""
-    inputs = [{"name": column.name, "type": "string"} for column in model.manifest.inputs]
+    types = {"text": "string", "category": "string", "number": "double", "boolean": "boolean"}
+    inputs = [{"name": one.name, "type": types[one.type], "required": one.type == "text"} for one in model.manifest.inputs]
     return (
         json.dumps(
             {
@@ -263,8 +274,10 @@ def _mlmodel(model: Model) -> str:
 
 
 def _example(rows: Dataset) -> str:
-    """The shortest text of several words, or of any."""
-    texts = [" ".join(text.split()) for text in rows.rows.column(0).to_pylist()]
+    """The shortest text of several words, or of any; of a table its first row as JSON."""
+    if all(one.type != "text" for one in rows.inputs):
+        return json.dumps(rows.rows.slice(0, 1).to_pylist()[0], ensure_ascii=False)
+    texts = [" ".join(text.split()) for text in rows.texts().to_pylist()]
     return min(texts, key=lambda text: (text.count(" ") < LEAST_WORDS, len(text)))
 
 

@@ -1,6 +1,8 @@
 """The linear runtime: one pass from Arrow's bytes to logits. Weights of hashed n-grams are added up as they are hashed.
 
-    logit_k = bias_k + (sum over n-grams of idf * w_k) / sqrt(sum over n-grams of idf ** 2)
+    logit_k = bias_k + (sum over n-grams of idf * w_k) / sqrt(sum over n-grams of idf ** 2) + sum over cells of w_k
+
+Several texts of a row are read as one, a line feed between them. Columns that are not text give the cells: see `cells.py`.
 
 A repeated n-gram counts each time, so both sums are made in one streaming pass. An n-gram that training did not see has
 no weight and no idf. idf * w_k and idf ** 2 are 16-bit whole numbers, each column with its own scale: half the memory that
@@ -21,8 +23,9 @@ from safetensors.numpy import load_file
 
 from cauce.errors import NotAModel
 from cauce.runtimes.base import Batching, Output
+from cauce.runtimes.cells import Cells, Tensors
 from cauce.text import kernels
-from cauce.text.buffers import utf8
+from cauce.text.buffers import joined, utf8
 from cauce.text.ngrams import Ngrams
 from cauce.text.normalize import Normalizer
 from cauce.text.threads import run_sliced
@@ -39,7 +42,8 @@ def open(folder: Path, variant: str) -> Linear:
         return Linear(
             normalizer=Normalizer(**manifest["normalizer"]),
             ngrams=Ngrams(**manifest["recipe"]["parameters"]["ngrams"]),
-            **load_file(folder / WEIGHTS),
+            inputs=tuple((one["name"], one["type"]) for one in manifest["inputs"]),
+            tensors=load_file(folder / WEIGHTS),
         )
     except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
         raise NotAModel(
@@ -48,26 +52,29 @@ def open(folder: Path, variant: str) -> Linear:
 
 
 @dataclass(frozen=True)
-class Bytes:
-    """Texts as they came: the kernel reads Arrow's buffers."""
+class Rows:
+    """Texts as they came (the kernel reads Arrow's buffers), and the cells of the other columns."""
 
-    texts: pa.Array
+    texts: pa.Array | None
+    cells: npt.NDArray[np.int64]
     cost: npt.NDArray[np.int32]
     truncated: npt.NDArray[np.bool_]
 
-    def take(self, index: npt.NDArray[np.int64]) -> Bytes:
+    def take(self, index: npt.NDArray[np.int64]) -> Rows:
         """The rows at these places."""
-        return Bytes(self.texts.take(pa.array(index)), self.cost[index], self.truncated[index])
+        texts = None if self.texts is None else self.texts.take(pa.array(index))
+        return Rows(texts, self.cells[index], self.cost[index], self.truncated[index])
 
 
 class Linear:
-    """Logistic regression over hashed n-grams.
+    """A linear model over hashed n-grams and cells.
 
     Args:
-        buckets: (m,) int32, the buckets that have weights.
-        weights: (m, labels + 1) int16, idf * w of each label, then idf ** 2.
-        scale: (labels + 1,) float32, what one unit of each column is worth.
-        bias: (labels,) float32.
+        inputs: name and type of each column.
+        tensors: bias (labels,) float32, beside
+            of texts: buckets (m,) int32 that have weights; weights (m, labels + 1) int16, idf * w of each label, then
+            idf ** 2; scale (labels + 1,) float32, what one unit of each column is worth;
+            of other columns: cells (c, labels) float32, and what `cells.learn` made.
 
     """
 
@@ -79,42 +86,66 @@ class Linear:
         *,
         normalizer: Normalizer,
         ngrams: Ngrams,
-        buckets: npt.NDArray[np.int32],
-        weights: npt.NDArray[np.int16],
-        scale: npt.NDArray[np.float32],
-        bias: npt.NDArray[np.float32],
+        inputs: tuple[tuple[str, str], ...],
+        tensors: Tensors,
     ) -> None:
-        width = -(-weights.shape[1] // 4) * 4  # a row of the table is whole SIMD registers
-        self._table = np.zeros((2**ngrams.bits, width), np.int16)
-        self._table[buckets, : weights.shape[1]] = weights
-        self._scale, self._bias, self._normalizer, self._ngrams = scale, bias, normalizer, ngrams
+        self._normalizer, self._ngrams, self._bias = normalizer, ngrams, tensors["bias"]
+        self._names = [name for name, kind in inputs if kind != "text"]
+        self._texts = [i for i, (_, kind) in enumerate(inputs) if kind == "text"]
+        if self._texts:
+            weights, self._scale = tensors["weights"], tensors["scale"]
+            width = -(-weights.shape[1] // 4) * 4  # a row of the table is whole SIMD registers
+            self._table = np.zeros((2**ngrams.bits, width), np.int16)
+            self._table[tensors["buckets"], : weights.shape[1]] = weights
+        self._cells = Cells(tuple(kind for _, kind in inputs), tensors)
+        if self._names:
+            self._cell_weights = tensors["cells"]
+            if len(self._cell_weights) != self._cells.size:
+                raise ValueError(f"{len(self._cell_weights)} cells have weights, there are {self._cells.size}")
 
-    def encode(self, rows: pa.RecordBatch) -> Bytes:
-        """The first column's texts, untouched."""
-        texts = rows.column(0)
+    def encode(self, rows: pa.RecordBatch) -> Rows:
+        """The texts untouched, the other columns as cells."""
+        cells = self._cells.places(rows)
+        if not self._texts:
+            return Rows(None, cells, np.ones(len(rows), np.int32), np.zeros(len(rows), np.bool_))
+        texts = joined([rows.column(i) for i in self._texts])
         _, offsets = utf8(texts)
-        return Bytes(texts, np.diff(offsets).astype(np.int32), np.zeros(len(texts), np.bool_))
+        return Rows(texts, cells, np.diff(offsets).astype(np.int32), np.zeros(len(rows), np.bool_))
 
-    def forward(self, encoded: Bytes, output: Output = "logits") -> npt.NDArray[np.float32]:
+    def forward(self, encoded: Rows, output: Output = "logits") -> npt.NDArray[np.float32]:
         """Logits, float32 (n, labels)."""
-        logits, hard = self._score(encoded.texts, self._normalizer.options)
-        if hard.any():
-            texts = encoded.texts.filter(pa.array(hard)).to_pylist()
-            prepared = pa.array([self._normalizer.prepare(text) for text in texts], pa.large_string())
-            logits[hard] = self._score(prepared, self._normalizer.options | kernels.PREPARED)[0]
+        if encoded.texts is None:
+            logits = np.tile(self._bias, (len(encoded.cells), 1))
+        else:
+            logits, hard = self._score(encoded.texts, self._normalizer.options)
+            if hard.any():
+                texts = encoded.texts.filter(pa.array(hard)).to_pylist()
+                prepared = pa.array([self._normalizer.prepare(text) for text in texts], pa.large_string())
+                logits[hard] = self._score(prepared, self._normalizer.options | kernels.PREPARED)[0]
+        for j in range(len(self._cells)):
+            logits += self._cell_weights[encoded.cells[:, j]]
         return logits
 
     def warm_up(self) -> None:
         """Load or compile the kernels."""
-        self._score(pa.array(["warm"]), self._normalizer.options)
+        if self._texts:
+            self._score(pa.array(["warm"]), self._normalizer.options)
 
     def explain(self, rows: pa.RecordBatch) -> tuple[list[tuple[str, npt.NDArray[np.float64]]], npt.NDArray[np.float64]]:
-        """What each word of the normalized text adds to each logit. Words and bias add up to the logits.
+        """What each word of the normalized texts adds to each logit, then each other column. With the bias they add up.
 
         An n-gram's weight is shared out evenly over its characters that are not spaces.
         """
+        pieces = self._explain_text(joined([rows.column(i) for i in self._texts])[0].as_py()) if self._texts else []
+        if self._names:
+            values = [rows.column(name)[0].as_py() for name in self._names]
+            found = self._cell_weights[self._cells.places(rows)[0]].astype(np.float64)
+            pieces += [(f"{name}={value}", shares) for name, value, shares in zip(self._names, values, found, strict=True)]
+        return pieces, self._bias.astype(np.float64)
+
+    def _explain_text(self, text: str) -> list[tuple[str, npt.NDArray[np.float64]]]:
         labels = self._bias.size
-        text = self._normalizer.reference(rows.column(0)[0].as_py())
+        text = self._normalizer.reference(text)
         ngrams = self._ngrams.reference(text)
         found = self._table[[ngram.bucket for ngram in ngrams], : labels + 1] * self._scale.astype(np.float64)
         norm = np.sqrt(found[:, labels].sum())
@@ -126,7 +157,7 @@ class Linear:
         for word in text.split(" "):
             words.append((word, shares[start : start + len(word)].sum(axis=0)))
             start += len(word) + 1
-        return words, self._bias.astype(np.float64)
+        return words
 
     def _score(self, texts: pa.Array, options: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         """Logits (n, labels), and which rows the compiled pass left for `prepare`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _NO_BYTES = np.zeros(1, np.uint8)
 
@@ -27,3 +28,11 @@ def utf8(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]
         return _NO_BYTES, np.zeros(len(column) + 1, np.int64)
     rows = np.frombuffer(offsets, kind)[column.offset : column.offset + len(column) + 1].astype(np.int64, copy=False)
     return (np.frombuffer(data, np.uint8) if data is not None and data.size else _NO_BYTES), rows
+
+
+def joined(columns: list[pa.Array]) -> pa.Array:
+    """Text columns as one, a line feed between the parts of a row; a null part counts as an empty one."""
+    if len(columns) == 1:
+        return columns[0]
+    columns = [column.cast(pa.large_string()) for column in columns]
+    return pc.binary_join_element_wise(*columns, "\n", null_handling="replace", null_replacement="")

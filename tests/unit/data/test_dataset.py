@@ -92,7 +92,7 @@ def test_unknown_labels_are_counted_and_the_first_is_placed() -> None:
     with pytest.raises(UnknownLabel) as caught:
         data.places(("bad", "good"))
     assert '"goood" (2), "odd" (1)' in caught.value.message
-    assert caught.value.where == "made.csv, first at row 2 of those with text and label"
+    assert caught.value.where == "made.csv, first at row 2 of those with a label"
     assert caught.value.hint == 'did you mean "good"?'
 
 

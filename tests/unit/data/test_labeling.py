@@ -39,12 +39,14 @@ def test_labels_that_are_there_stay_and_empty_texts_are_not_asked_about(file: Pa
 
 
 def test_a_file_without_a_label_column_gets_one(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("number,words\n7,hola\n")  # of two columns, the shorter is not the label here
+    (tmp_path / "a.csv").write_text(
+        "number,words\n7,esto no llegó nunca a casa\n"
+    )  # of two columns, the shorter is not the label here
     work = opened(tmp_path / "a.csv", choices=["x"])
     work.answer(0, "x")
     work.save()
     work.close()
-    assert (tmp_path / "out.csv").read_text() == "number,words,label\n7,hola,x\n"
+    assert (tmp_path / "out.csv").read_text() == "number,words,label\n7,esto no llegó nunca a casa,x\n"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
 from cauce.data.read import read
 
@@ -39,7 +40,8 @@ def test_a_text_may_hold_the_line_separators_of_unicode(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("label", "expected"), [("1", "1"), ("2.5", "2.5"), ("true", "true"), ('"1"', "1")])
 def test_a_label_may_be_a_number_or_true_or_false(label: str, expected: str, tmp_path: Path) -> None:
-    assert examples(read(written(tmp_path, f'{{"text": "a", "label": {label}}}'))) == [("a", expected)]
+    path = written(tmp_path, f'{{"text": "a", "label": {label}}}')
+    assert examples(read(path, Columns(task="classification"))) == [("a", expected)]
 
 
 def test_the_first_object_need_not_have_every_key(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
-from cauce.recipes.solver import fit
+from cauce.recipes.solver import fit, fit_ridge
 
 
 def problem(rows: int, columns: int, labels: int, seed: int) -> tuple[csr_matrix, np.ndarray]:
@@ -43,6 +43,31 @@ def test_it_reaches_the_optimum_of_scikit_learn(labels: int, penalty: float) -> 
         assert objective(x, truth, weights, bias, penalty) == pytest.approx(best, rel=2e-4)
     assert gap < 1e-6
     assert (np.argmax(x @ weights + bias, 1) == peer.predict(ones)).mean() > 0.98
+
+
+def test_few_columns_uneven_costs_and_a_weak_penalty_converge() -> None:
+    """A table's rows share their columns: the best steps are short, and a step too far would feed the next one."""
+    random = np.random.default_rng(0)
+    places = random.integers(0, 8, (4000, 5)) + 8 * np.arange(5)
+    truth = (random.random(4000) < 0.03 + 0.1 * (places[:, 0] == 3)).astype(np.int64)
+    costs = 4000 / (2 * np.bincount(truth))[truth]
+    weights, bias = np.zeros((40, 4), np.float32), np.zeros(2, np.float32)
+    values = np.full(places.size, 0.45, np.float32)
+    args = (np.arange(4001) * 5, places.ravel().astype(np.int32), values, truth, costs, 16.0)
+    _, gap = fit(*args, 300, 1e-3, 0, weights, bias, np.zeros(1, np.bool_))
+    assert gap < 5e-3  # one that overshoots stays above 1
+
+
+@pytest.mark.parametrize("penalty", [0.1, 1.0, 5.0])
+def test_ridge_reaches_the_optimum_of_scikit_learn(penalty: float) -> None:
+    x, _ = problem(300, 60, 2, seed=1)
+    truth = x @ np.linspace(-1, 1, 60) + np.random.default_rng(0).normal(size=300)
+    weights, bias = np.zeros((60, 1), np.float32), np.zeros(1, np.float32)
+    starts = x.indptr.astype(np.int64)
+    fit_ridge(starts, x.indices, x.data, truth, penalty, 5000, 1e-9, 0, weights, bias, np.zeros(1, np.bool_))
+    ones = np.hstack([x.toarray(), np.ones((300, 1), np.float32)])  # the bias is penalized as a column of ones
+    peer = Ridge(alpha=1 / penalty, fit_intercept=False, tol=1e-8).fit(ones, truth)
+    assert np.abs(np.append(weights[:, 0], bias) - peer.coef_).max() < 1e-3
 
 
 def test_the_gap_bounds_the_distance_to_the_optimum() -> None:

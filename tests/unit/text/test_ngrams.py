@@ -31,7 +31,8 @@ def test_the_kernel_adds_up_what_the_reference_says(texts: list[str], ngrams: Ng
     weights[:, labels] = np.abs(weights[:, labels])  # squared idf
     scale = random.uniform(1e-5, 1e-4, labels + 1).astype(np.float32)
     bias = random.normal(size=labels).astype(np.float32)
-    model = Linear(normalizer=Normalizer(), ngrams=ngrams, buckets=buckets, weights=weights, scale=scale, bias=bias)
+    tensors = {"buckets": buckets, "weights": weights, "scale": scale, "bias": bias}
+    model = Linear(normalizer=Normalizer(), ngrams=ngrams, inputs=(("text", "text"),), tensors=tensors)
     place = {int(bucket): i for i, bucket in enumerate(buckets)}
     for text, logits in zip(texts, model.forward(model.encode(pa.RecordBatch.from_pydict({"text": texts}))), strict=True):
         found = [place[n.bucket] for n in ngrams.reference(Normalizer().reference(text)) if n.bucket in place]
@@ -45,14 +46,13 @@ def test_sums_of_a_very_long_text_do_not_overflow() -> None:
     ngrams = Ngrams(char_low=1, char_high=1, word_high=0, bits=8)
     for labels in (1, 5):
         wide = np.full((256, labels + 1), 32767, np.int16)
-        model = Linear(
-            normalizer=Normalizer(repeats=0),
-            ngrams=ngrams,
-            buckets=np.arange(256, dtype=np.int32),
-            weights=wide,
-            scale=np.ones(labels + 1, np.float32),
-            bias=np.zeros(labels, np.float32),
-        )
+        tensors = {
+            "buckets": np.arange(256, dtype=np.int32),
+            "weights": wide,
+            "scale": np.ones(labels + 1, np.float32),
+            "bias": np.zeros(labels, np.float32),
+        }
+        model = Linear(normalizer=Normalizer(repeats=0), ngrams=ngrams, inputs=(("text", "text"),), tensors=tensors)
         logits = model.forward(model.encode(pa.RecordBatch.from_pydict({"text": ["a" * 200_000]})))
         assert np.allclose(logits, np.sqrt(32767 * 200_002.0), rtol=1e-6)
 

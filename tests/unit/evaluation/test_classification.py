@@ -13,7 +13,8 @@ from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from cauce.evaluation.metrics import Report, macro_f1, report
+from cauce.evaluation.classification import macro_f1, report
+from cauce.evaluation.metrics import Report
 
 Places = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]

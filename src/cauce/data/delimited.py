@@ -1,0 +1,136 @@
+"""CSV and TSV to columns of strings: the delimiter and the meaning of quotes are found out. No row is dropped in silence."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cauce.errors import LineTooLong, UnreadableData
+from cauce.settings import settings
+
+DELIMITERS = ",;\t|"  # of a tie, the first
+NAMED = {";": "semicolons", "\t": "tabs", "|": "bars"}
+QUOTED = re.compile('"[^"]*"')
+EXCEL = re.compile(r"sep=(.)\r?\n")  # a line that Excel writes before the header
+ROWS = 50_000  # at a time: strings of Python are large
+
+Lines = npt.NDArray[np.int64]
+
+
+def parse(text: str, kind: str, name: str) -> tuple[pa.Table, Lines, list[str]]:
+    """The columns of a file of this kind (.csv or .tsv), the line where each row starts, and what was found out.
+
+    Blank lines are passed over.
+
+    Raises:
+        UnreadableData: a ragged row, a wrong quote, two columns of one name.
+        LineTooLong: a cell over the setting `max_line_bytes`.
+
+    """
+    csv.field_size_limit(settings().max_line_bytes)
+    before, delimiter = 0, ""  # lines before the header
+    if excel := EXCEL.match(text):
+        before, delimiter = 1, excel[1]
+        text = text[excel.end() :]
+    blank = re.match(r"(?:[ \t\r]*\n)*", text)
+    if blank and blank.end():
+        before += blank[0].count("\n")
+        text = text[blank.end() :]
+    first = text.partition("\n")[0]
+    delimiter = delimiter or ("\t" if kind == ".tsv" and "\t" in first else _delimiter(first))
+    notes = [f"read with {NAMED[delimiter]} between the cells"] if delimiter in NAMED and kind == ".csv" else []
+    if delimiter == "\t" and '"' in text:
+        quoted = _is_quoted(text)
+        notes += ["read with quotes around cells, as a spreadsheet writes them"] if quoted else []
+    else:
+        quoted = delimiter != "\t"
+    table, lines = _table(text, delimiter, quoted=quoted, before=before, name=name)
+    return table, lines, notes
+
+
+def _delimiter(first: str) -> str:
+    outside = QUOTED.sub("", first)
+    return max(DELIMITERS, key=outside.count)
+
+
+def _is_quoted(text: str) -> bool:
+    """Whether quotes in a tab file are CSV's: in most they are part of the text.
+
+    They are where the file cannot be read without, or where a CSV writer would have written the very same.
+    """
+    lines = [line for line in text.split("\n") if line.strip("\r")]
+    ragged = len({line.count("\t") for line in lines}) > 1
+    reader = csv.reader(io.StringIO(text, newline="\n"), delimiter="\t", strict=True)
+    try:
+        rows = [row for row in reader if row]
+    except csv.Error:
+        return False
+    if ragged or len(rows) != len(lines):
+        return ragged and len({len(row) for row in rows}) == 1
+    plain = "\n".join(line.removesuffix("\r") for line in lines) + "\n"
+    return any(_written(rows, quoting) == plain for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
+
+
+def _written(rows: list[list[str]], quoting: Literal[0, 1]) -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter="\t", lineterminator="\n", quoting=quoting).writerows(rows)
+    return out.getvalue()
+
+
+def _table(text: str, delimiter: str, *, quoted: bool, before: int, name: str) -> tuple[pa.Table, Lines]:
+    rows = csv.reader(
+        io.StringIO(text, newline="\n"),
+        delimiter=delimiter,
+        strict=quoted,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+    )
+    line = before + 1  # where the row starts: one that holds line breaks ends further down
+    header: list[str] = []
+    starts: list[int] = []
+    block: list[list[str]] = []
+    batches: list[pa.RecordBatch] = []
+    try:
+        header = next(rows, [])
+        if len(set(header)) != len(header):
+            raise UnreadableData("two columns have the same name", where=f"{name}, line {line}", hint="rename one of them")
+        line = before + rows.line_num + 1
+        for row in rows:
+            if len(row) == len(header):
+                block.append(row)
+                starts.append(line)
+                if len(block) == ROWS:
+                    batches.append(_batch(block, header))
+                    block = []
+            elif row:  # a blank line has no cell
+                raise UnreadableData(
+                    f"a row has {len(row)} cells, the header has {len(header)}",
+                    where=f"{name}, line {line}",
+                    hint='put the text between double quotes if it holds the delimiter, and double each " inside it',
+                )
+            line = before + rows.line_num + 1
+    except csv.Error as error:
+        raise _refusal(error, f"{name}, line {line}") from None
+    batches.append(_batch(block, header))
+    return pa.Table.from_batches(batches), np.array(starts, np.int64)
+
+
+def _batch(rows: list[list[str]], header: list[str]) -> pa.RecordBatch:
+    columns: Iterator[tuple[str, ...]] = zip(*rows, strict=True) if rows else iter([()] * len(header))
+    return pa.RecordBatch.from_arrays([pa.array(column, pa.string()) for column in columns], header)
+
+
+def _refusal(error: csv.Error, where: str) -> LineTooLong | UnreadableData:
+    if "field limit" in str(error):
+        hint = "a quote that is not closed? or raise CAUCE_MAX_LINE_BYTES"
+        return LineTooLong(f"a cell is over {settings().max_line_bytes} bytes", where=where, hint=hint)
+    if "new-line character" in str(error):
+        hint = "end lines with a line feed, as every editor can, or put the text between quotes"
+        return UnreadableData("a carriage return stands alone", where=where, hint=hint)
+    return UnreadableData(f"not CSV: {error}", where=where, hint='a quote that is not closed or not doubled ("")')

@@ -1,0 +1,65 @@
+"""What a classifier is worth. A row that could not be answered counts as wrong, and with even scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from cauce.evaluation.metrics import Areas, Floats, Places, Report, counted, per_class, with_intervals
+
+BINS = 15  # of the expected calibration error (Guo et al. 2017)
+METRICS = ("accuracy", "macro_f1", "micro_f1", "macro_recall", "macro_precision", "log_loss", "roc_auc", "ece")
+
+
+def report(truth: Places, scores: npt.NDArray[np.float32], labels: tuple[str, ...], *, seed: int = 0) -> Report:
+    """Evaluate scores against the truth.
+
+    Args:
+        truth: (n,) places in `labels`.
+        scores: (n, labels) probabilities; a row of NaN was not answered.
+
+    """
+    answered: npt.NDArray[np.bool_] = ~np.isnan(scores.sum(axis=1))
+    even = np.where(answered[:, None], scores, np.float32(1 / len(labels))).astype(np.float64)
+    given = np.where(answered, even.argmax(axis=1), len(labels))
+    figures = with_intervals(_Rows(truth, given, even).figures, len(truth), seed)
+    metrics = {name: figures[name][0] for name in METRICS if name in figures}
+    confusion = np.zeros((len(labels), len(labels) + 1), np.int64)
+    np.add.at(confusion, (truth, given), 1)
+    counts = dict(zip(labels, confusion.sum(axis=1).tolist(), strict=True))
+    errors = int((~answered).sum())
+    return Report("macro_f1", metrics, per_class(figures, labels), counts, confusion, labels, len(truth), errors)
+
+
+def macro_f1(truth: Places, scores: npt.NDArray[np.float32]) -> float:
+    """The mean F1 of the labels that occur in the truth or in the answers; no interval."""
+    classes = np.arange(scores.shape[1])
+    true, given = ((places[:, None] == classes).astype(np.float64) for places in (truth, scores.argmax(axis=1)))
+    return float(counted(true, given, np.ones((1, len(truth))))["macro_f1"][0])
+
+
+class _Rows:
+    """Answered rows, and their figures under weights on them (a resample is a weight for each row)."""
+
+    def __init__(self, truth: Places, given: Places, scores: Floats) -> None:
+        n, k = scores.shape
+        self.true = (truth[:, None] == np.arange(k)).astype(np.float64)
+        self.given = (given[:, None] == np.arange(k)).astype(np.float64)
+        self.loss = -np.log(np.clip(scores[np.arange(n), truth], 1e-15, None))
+        confidence = scores.max(axis=1)
+        bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+        self.right = truth == given
+        self.gap = (self.right - confidence)[:, None] * (bins[:, None] == np.arange(BINS))
+        ranked = slice(None) if k > 2 else slice(1, 2)  # of two labels, one curve is the other turned round
+        self.areas = Areas(self.true[:, ranked], scores[:, ranked])
+
+    def figures(self, weights: Floats) -> dict[str, Floats]:
+        """All figures under each row of `weights` (b, n): (b,), or (b, labels) for those of a class."""
+        total = weights.sum(axis=1)
+        return {
+            **counted(self.true, self.given, weights),
+            "accuracy": weights @ self.right / total,
+            "log_loss": weights @ self.loss / total,
+            "ece": np.abs(weights @ self.gap).sum(axis=1) / total,
+            **self.areas.figures(weights),
+        }
