@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cauce.data.columns import Columns
-from cauce.data.read import read
-from cauce.errors import ColumnMissing
+from cauce.data.read import read_for
 from cauce.evaluation import evaluate as evaluation
 from cauce.evaluation.metrics import Report
 from cauce.model.model import Model, load
 
 
-def evaluate(model: Model | str | Path, data: str | Path, *, text: str | None = None, label: str | None = None) -> Report:
+def evaluate(
+    model: Model | str | Path,
+    data: str | Path,
+    *,
+    text: str | None = None,
+    label: str | Sequence[str] | None = None,
+    label_delimiter: str | None = None,
+) -> Report:
     """Ask a model the rows of a labeled file and report its figures, each with a 95 % interval.
 
     Args:
         model: a loaded one, or its folder.
         data: a file, or `x_text.txt` beside `x_labels.txt`.
+        text: the column of the text, where it is not called as the model calls it; without it, that is guessed.
+        label: the column of the label, or the 0/1 columns of several; guessed without.
+        label_delimiter: what stands between the labels of one cell.
 
     Raises:
         InputError, ModelFolderError: see `cauce.errors`.
@@ -25,12 +35,7 @@ def evaluate(model: Model | str | Path, data: str | Path, *, text: str | None = 
 
     """
     opened = model if isinstance(model, Model) else load(model)
-    wanted = opened.manifest.inputs[0].name
-    try:
-        examples = read(data, Columns(text=(text or wanted,), label=(label,) if label else ()))
-    except ColumnMissing:
-        if text is not None:
-            raise
-        examples = read(data, Columns(label=(label,) if label else ()))  # the column has another name here: guess it
-    rows = examples.rows.rename_columns([wanted])
-    return evaluation.evaluate(opened, rows, examples.places(opened.labels))
+    labels = (label,) if isinstance(label, str) else tuple(label or ())
+    columns = Columns(label=labels, label_delimiter=label_delimiter, task=opened.task)
+    examples = read_for(data, opened.manifest.inputs, columns.naming(text, None))
+    return evaluation.evaluate(opened, examples.rows, examples.truth(opened.labels))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cauce.cli import show
+from cauce.cli import options, show
 
 EXAMPLES = """\b
 Examples:
@@ -18,9 +18,10 @@ Examples:
 
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model folder.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file, as for training.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A labeled file, as for training.")],
     text: Annotated[str | None, typer.Option(help="The column of the text. [default: the model's, or guessed]")] = None,
-    label: Annotated[str | None, typer.Option(help="The column of the label. [default: guessed]")] = None,
+    label: options.Label = None,
+    label_delimiter: options.Delimiter = None,
     json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
     """Measure a model on labeled rows, with intervals."""
@@ -28,7 +29,7 @@ def evaluate(
     from cauce.model.model import load
 
     opened = load(model)
-    report = measure(opened, data, text=text, label=label)
+    report = measure(opened, data, text=text, label=label, label_delimiter=label_delimiter)
     if json:
         show.as_json({**report.as_dict(), "model": {"name": opened.name, "version": opened.version, "variant": opened.variant}})
         return

@@ -8,31 +8,42 @@ from typing import Annotated
 
 import typer
 
-from cauce.cli import show
+from cauce.cli import options, show
 
 EXAMPLES = """\b
 Examples:
   cauce train messages.csv
   cauce train tweets.csv --text tweet --label feeling --out tweets/
+  cauce train customers.csv --label bought --ignore duration --ignore customer_id
+  cauce train tickets.csv --text subject --text body --category product --label tags --label-delimiter ";"
   cauce train train_text.txt --dev val_text.txt --test test_text.txt --out emotion/"""
 
 
 def train(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A CSV, TSV or JSONL file, or x_text.txt beside x_labels.txt.")],
-    dev: Annotated[Path | None, typer.Option(help="Rows that choices are made on. [default: a part of DATA]")] = None,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="CSV, TSV, JSONL, Parquet or Arrow, a URL, or x_text.txt.")],
+    dev: Annotated[str | None, typer.Option(help="Rows that choices are made on. [default: a part of DATA]")] = None,
     test: Annotated[
-        Path | None, typer.Option(help="Rows that only the final figures are made of. [default: a part of DATA]")
+        str | None, typer.Option(help="Rows that only the final figures are made of. [default: a part of DATA]")
     ] = None,
     recipe: Annotated[str, typer.Option(help="How to train.")] = "linear",
     out: Annotated[Path, typer.Option(help="The model folder to write.")] = Path("model"),
     name: Annotated[str | None, typer.Option(help="The model's name, part of its version. [default: the file's]")] = None,
-    text: Annotated[str | None, typer.Option(help="The column of the text. [default: guessed]")] = None,
-    label: Annotated[str | None, typer.Option(help="The column of the label. [default: guessed]")] = None,
+    text: options.Text = None,
+    label: options.Label = None,
+    category: options.Category = None,
+    number: options.Number = None,
+    boolean: options.Boolean = None,
+    ignore: options.Ignore = None,
+    time: options.Time = None,
+    id_: options.Id = None,
+    label_delimiter: options.Delimiter = None,
+    task: options.Kind = None,
     seed: Annotated[int, typer.Option(help="Same data, recipe and seed: same model.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the model that OUT holds.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
     """Train a model from a labeled file and write its folder."""
+    from cauce.recipes.train import BASELINES
     from cauce.recipes.train import train as run_training
 
     with show.bar() as progress:
@@ -43,8 +54,7 @@ def train(
             recipe=recipe,
             out=out,
             name=name,
-            text=text,
-            label=label,
+            columns=options.columns(text, label, category, number, boolean, ignore, time, id_, label_delimiter, task),
             seed=seed,
             replace=replace,
             progress=progress,
@@ -59,6 +69,6 @@ def train(
         f"\n{out}/  {run.model.name}@{run.model.version[:12]}  {run.model.variant}  in {run.seconds:.1f} s  (rows: {parts})\n"
     )
     figures = [(name, str(figure), str(run.majority.metrics.get(name, ""))) for name, figure in run.report.metrics.items()]
-    show.table((f"on {run.measured_on}, with 95 % interval", "model", "most frequent label"), figures)
+    show.table((f"on {run.measured_on}, with 95 % interval", "model", BASELINES[run.model.task].removeprefix("the ")), figures)
     show.say(f"\n{run.verdict}")
     show.next_command(f"cauce predict {shlex.quote(f'{out}/')} --explain -- {shlex.quote(run.example)}")

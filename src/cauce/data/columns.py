@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 import pyarrow as pa
@@ -70,7 +70,7 @@ class Columns:
     def of_model(
         cls,
         inputs: tuple[Input, ...],
-        task: Task,
+        task: Task | None,
         *,
         label: tuple[str, ...] = (),
         label_delimiter: str | None = None,
@@ -91,7 +91,11 @@ class Columns:
             only=True,
         )
 
-    def named(self) -> dict[str, str]:
+    def naming(self, text: str | None, label: str | None) -> Columns:
+        """The same with the one text and the one label that are named here."""
+        return replace(self, text=(text,) if text else self.text, label=(label,) if label else self.label)
+
+    def named(self, where: str = "") -> dict[str, str]:
         """The role of each column that was named.
 
         Raises:
@@ -107,7 +111,9 @@ class Columns:
             for name in names:
                 if roles.get(name, role) != role:
                     raise ColumnMissing(
-                        f'"{name}" is named as the {roles[name]} and as the {role}', hint="a column has one role: name it once"
+                        f'"{name}" is named as the {roles[name]} and as the {role}',
+                        where=where,
+                        hint="a column has one role: name it once",
                     )
                 roles[name] = role
         return roles
@@ -131,7 +137,7 @@ def decide(source: Source, columns: Columns) -> Roles:
 
     """
     names = source.table.column_names
-    named = columns.named()
+    named = columns.named(source.name)
     for name in named:
         if name not in names:
             raise ColumnMissing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,26 @@ def read(source: str | Path, columns: Columns = Columns()) -> Dataset:
 
     """
     return dataset(read_table(source), columns)
+
+
+def read_for(source: str | Path, inputs: tuple[Input, ...], columns: Columns, *, target: str = "") -> Dataset:
+    """Read examples for a model of these inputs; `columns` says what the labels are.
+
+    A model of one text takes the file's text column by whatever name. The label is the column `target`, or guessed where there
+    is none of that name.
+
+    Raises:
+        as `read`.
+
+    """
+    raw = read_table(source)
+    names = raw.table.column_names
+    label = columns.label or ((target,) if target in names else ())
+    wanted = Columns.of_model(inputs, columns.task, label=label, label_delimiter=columns.label_delimiter)
+    if [one.type for one in inputs] == ["text"] and (columns.text or inputs[0].name not in names):
+        wanted = Columns(text=columns.text, label=label, label_delimiter=columns.label_delimiter, task=columns.task)
+    found = dataset(raw, wanted)
+    return replace(found, rows=found.rows.rename_columns([one.name for one in inputs]), inputs=inputs)
 
 
 def dataset(source: Source, columns: Columns = Columns()) -> Dataset:
@@ -79,8 +100,12 @@ def _inputs(source: Source, roles: Roles) -> tuple[pa.RecordBatch, list[str]]:
     """The input columns in their types, and what is to be said."""
     notes: list[str] = []
     arrays = []
-    columns = [strings(source, name) for name, kind in roles.inputs.items() if kind == "number"]
-    comma = any(decimal_comma(column) for column in columns)  # one that is certain decides for those that fit both ways
+    written = [
+        strings(source, name)
+        for name, kind in roles.inputs.items()
+        if kind == "number" and pa.types.is_string(source.table.schema.field(name).type)
+    ]
+    comma = any(decimal_comma(column) for column in written)  # one that is certain decides for those that fit both ways
     for name, kind in roles.inputs.items():
         said: list[str] = []
         if kind == "number":

@@ -86,7 +86,7 @@ def select(table: pa.RecordBatch | pa.Table, inputs: tuple[Input, ...]) -> tuple
 def check(batch: pa.RecordBatch, inputs: tuple[Input, ...], max_chars: int) -> tuple[Codes, npt.NDArray[np.bool_]]:
     """A code for each row (0 where all is well), and which rows have a text longer than `max_chars`.
 
-    Of several texts of a row some may be missing or empty; what is not a text may be missing.
+    Of several texts of a row some may be missing or empty; of a row without texts not every value.
     """
     long, invalid = np.zeros(len(batch), np.bool_), np.zeros(len(batch), np.bool_)
     blank = missing = np.full(len(batch), any(wanted.type == "text" for wanted in inputs))
@@ -100,6 +100,9 @@ def check(batch: pa.RecordBatch, inputs: tuple[Input, ...], max_chars: int) -> t
             long |= chars > max_chars
             blank = blank & ((status == kernels.EMPTY) | null)
             missing = missing & null
+    if not any(wanted.type == "text" for wanted in inputs):
+        nulls = [column.is_null().to_numpy(zero_copy_only=False) for column in batch.columns]
+        missing = np.logical_and.reduce(nulls)  # a row of none of the columns is another table's
     codes = np.where(blank, np.uint8(EMPTY), np.uint8(FINE))
     codes[missing] = MISSING
     codes[invalid] = INVALID

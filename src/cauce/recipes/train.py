@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
-from cauce.data.read import read
+from cauce.data.read import read, read_for
 from cauce.data.split import split
 from cauce.errors import InputError, UnknownName, nearest
 from cauce.evaluation.evaluate import evaluate, report
@@ -107,6 +107,7 @@ def train(
     name: str | None = None,
     text: str | None = None,
     label: str | None = None,
+    columns: Columns = Columns(),
     seed: int = 0,
     replace: bool = False,
     progress: Progress = lambda share, what: None,
@@ -120,6 +121,8 @@ def train(
             nothing is held out and the figures are dev figures.
         out: the folder to write; it must not exist, or with `replace` may be an earlier model.
         name: of the model; without it the file's.
+        text, label: the columns, where there is one of each; guessed without.
+        columns: what else is known of the columns: other inputs, several labels, the time, the task.
         progress: called with the share done (0 to 1) and what is done.
 
     Raises:
@@ -133,7 +136,7 @@ def train(
     out = Path(out)
     folder.check_out(out, replace=replace)
     progress(0.0, "reading")
-    parts, measured_on, notes = _parts(data, dev, test, text=text, label=label, seed=seed)
+    parts, measured_on, notes = _parts(data, dev, test, columns.naming(text, label), seed)
     task = parts["train"].task
     labels = (parts["train"].target,) if task == "regression" else tuple(parts["train"].counts())
     for part in parts.values():
@@ -171,7 +174,7 @@ def train(
             majority=_majority(parts["train"], parts[measured_on], labels),
             measured_on=measured_on,
             rows={part: len(rows) for part, rows in parts.items()},
-            notes=(*notes, f"{folder.GOLDEN} in the folder holds up to {GOLDEN_ROWS} of your texts"),
+            notes=(*notes, f"{folder.GOLDEN} in the folder holds up to {GOLDEN_ROWS} of your rows"),
             example=_example(parts[measured_on]),
             seconds=time.perf_counter() - start,
         )
@@ -181,17 +184,17 @@ def train(
 
 
 def _parts(
-    data: str | Path, dev: str | Path | None, test: str | Path | None, *, text: str | None, label: str | None, seed: int
+    data: str | Path, dev: str | Path | None, test: str | Path | None, columns: Columns, seed: int
 ) -> tuple[dict[str, Dataset], str, list[str]]:
     """The parts by name, which one is measured, and notes."""
-    columns = Columns(text=(text,) if text else (), label=(label,) if label else ())
     whole = read(data, columns)
     whole.check_trainable()
     notes = list(whole.notes)
-    given = {part: read(path, columns) for part, path in (("dev", dev), ("test", test)) if path is not None}
-    for part, rows in given.items():
-        if rows.rows.schema.names != whole.rows.schema.names:
-            given[part] = replace_fields(rows, rows=rows.rows.rename_columns(whole.rows.schema.names), inputs=whole.inputs)
+    like = replace_fields(columns, task=whole.task)
+    given = {}
+    for part, path in (("dev", dev), ("test", test)):
+        if path is not None:
+            given[part] = read_for(path, whole.inputs, like, target=whole.target)
     if not given:
         train, dev_part, test_part = split(whole, THREE_PARTS, seed)
         return {"train": train, "dev": dev_part, "test": test_part}, "test", notes
@@ -200,11 +203,16 @@ def _parts(
         parts = {"train": train, "dev": dev_part, **given}
     else:
         parts = {"train": whole, **given}
-    seen = set(whole.rows.column(0).to_pylist())
+    seen = set(_keys(whole))
     for part, rows in given.items():
-        if shared := sum(row in seen for row in rows.rows.column(0).to_pylist()):
-            notes.append(f"{shared} text(s) of {part} are in the training data too: its figures are too good by that")
+        if shared := sum(row in seen for row in _keys(rows)):
+            notes.append(f"{shared} row(s) of {part} are in the training data too: its figures are too good by that")
     return parts, "test" if "test" in given else "dev", notes
+
+
+def _keys(data: Dataset) -> list[tuple[Any, ...]]:
+    """Each row's inputs, to find equal ones."""
+    return list(zip(*(column.to_pylist() for column in data.rows.columns), strict=True))
 
 
 def _seal(room: Path, manifest: Manifest, files: list[str], own: Dataset, seed: int) -> Model:

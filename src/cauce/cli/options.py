@@ -1,0 +1,61 @@
+"""The options that say what the columns of a file are: the same ones for every command that reads labeled rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from cauce.data.columns import Columns
+    from cauce.model.manifest import Task
+
+Names = list[str] | None
+
+Text = Annotated[Names, typer.Option("--text", help="A column of texts. [default: guessed]", show_default=False)]
+Label = Annotated[
+    Names, typer.Option("--label", help="The column of the label; several: one 0/1 column a label. [default: guessed]")
+]
+Category = Annotated[Names, typer.Option("--category", help="A column of categories to use.")]
+Number = Annotated[Names, typer.Option("--number", help="A column of numbers to use.")]
+Boolean = Annotated[Names, typer.Option("--boolean", help="A column of true and false to use.")]
+Ignore = Annotated[Names, typer.Option("--ignore", help="A column to leave out.")]
+Time = Annotated[str | None, typer.Option("--time", help="The column that says when each row was made.")]
+Id = Annotated[str | None, typer.Option("--id", help="The column that names each row.")]
+Delimiter = Annotated[
+    str | None, typer.Option("--label-delimiter", help="What stands between the labels of one cell: a row has several.")
+]
+Kind = Annotated[
+    str | None, typer.Option("--task", help="classification, multilabel or regression. [default: from the labels]")
+]
+
+
+def columns(
+    text: Names,
+    label: Names,
+    category: Names,
+    number: Names,
+    boolean: Names,
+    ignore: Names,
+    time: str | None,
+    id_: str | None,
+    label_delimiter: str | None = None,
+    task: str | None = None,
+) -> Columns:
+    """What the options say.
+
+    Raises:
+        UnknownName: no such task.
+
+    """
+    from cauce.data.columns import Columns
+    from cauce.errors import UnknownName, nearest
+    from cauce.model.manifest import TASKS
+
+    if task is not None and task not in TASKS:
+        raise UnknownName(f'there is no task "{task}"', hint=nearest(task, TASKS) or f"tasks: {', '.join(TASKS)}")
+    texts, categories, numbers, booleans, ignored, labels = (
+        tuple(names or ()) for names in (text, category, number, boolean, ignore, label)
+    )
+    known = cast("Task | None", task)
+    return Columns(texts, categories, numbers, booleans, ignored, labels, time, id_, label_delimiter, known)
