@@ -13,6 +13,7 @@ CauceError                        exit 1  http 500
 │   ├── UnknownName                                  a recipe, variant or option value that does not exist
 │   ├── WrongRows                                    rows that do not fit the model's inputs
 │   ├── OutputExists                      http 409   what would be written is there already
+│   ├── FileChanged                       http 409   a file is not as it was when the work on it began
 │   ├── CannotWrite                                  the place to write to is read-only or is not a folder
 │   └── BadSetting                                   cauce.toml or an environment variable holds a wrong value
 ├── ModelFolderError              exit 3  http 503   the model folder is wrong
@@ -26,6 +27,7 @@ CauceError                        exit 1  http 500
 │   ├── PickleRefused                                a pickle: loading one runs code
 │   └── GoldenFailed                                 the model does not give the answers it was saved with
 ├── Unavailable                   exit 4  http 503   try again later
+│   ├── InUse                             http 409   another process works on the same file
 │   └── StorageFull                       http 507   no space left where the output goes
 ├── MissingExtra                  exit 2  http 501   an optional part is not installed; the pip line is in the hint
 └── Interrupted                   exit 130           Ctrl-C; nothing half-written is left
@@ -131,6 +133,12 @@ class OutputExists(InputError):
     code, http_status = "output_exists", 409
 
 
+class FileChanged(InputError):
+    """A file is not as it was when the work on it began."""
+
+    code, http_status = "file_changed", 409
+
+
 class CannotWrite(InputError):
     """The place to write to is read-only, or is not a folder."""
 
@@ -207,6 +215,12 @@ class Unavailable(CauceError):
     """Try again later."""
 
     code, exit_code, http_status = "unavailable", 4, 503
+
+
+class InUse(Unavailable):
+    """Another process works on the same file."""
+
+    code, http_status = "in_use", 409
 
 
 class StorageFull(Unavailable):

@@ -64,6 +64,7 @@ def train(
     progress: Callable[[float, str], None],
     normalizer: Normalizer,
     spelling: Spelling | None = None,
+    penalties: tuple[float, ...] = PENALTIES,
 ) -> Fitted:
     """Fit one model for each penalty and keep the best on dev (see `judge`; of equals, the stronger penalty)."""
     ngrams = Ngrams()
@@ -84,11 +85,11 @@ def train(
         scores = to_scores(data.task, runtime.forward(runtime.encode(dev.rows)))
         name, value, merit = judge(data.task, dev_truth, scores)
         done += 1
-        progress(done / len(PENALTIES), f"C = {penalty:g}: {name} on dev {value:.3f}")
+        progress(done / len(penalties), f"C = {penalty:g}: {name} on dev {value:.3f}")
         return tensors, scores, {"C": penalty, "epochs": epochs, "gap": gap, f"dev_{name}": value, "merit": merit}
 
     try:
-        fits = run_all([lambda penalty=penalty: candidate(penalty) for penalty in PENALTIES])  # type: ignore[misc]
+        fits = run_all([lambda penalty=penalty: candidate(penalty) for penalty in penalties])  # type: ignore[misc]
     except BaseException:
         stop[0] = True  # Ctrl-C: the threads leave their loops too
         raise
