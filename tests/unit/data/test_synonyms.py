@@ -66,7 +66,9 @@ def test_a_file_that_is_missing_empty_or_no_text(tmp_path: Path) -> None:
         Synonyms.read(tmp_path / "none.txt")
     with pytest.raises(EmptyData):
         read(tmp_path, "# nothing\nx\tx\n")
-    (tmp_path / "latin.txt").write_bytes("a\tb\nrápido\tveloz".encode("latin-1"))
-    with pytest.raises(UnreadableData, match="not UTF-8") as caught:
-        Synonyms.read(tmp_path / "latin.txt")
+    (tmp_path / "latin.txt").write_bytes("a\tb\nrápido\tveloz".encode("cp1252"))
+    assert Synonyms.read(tmp_path / "latin.txt").known["rápido"] == ("veloz",)
+    (tmp_path / "cut.txt").write_bytes(b"a\tb\nr\x00pido\tveloz")
+    with pytest.raises(UnreadableData, match="NUL") as caught:
+        Synonyms.read(tmp_path / "cut.txt")
     assert "line 2" in caught.value.where

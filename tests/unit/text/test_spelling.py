@@ -84,10 +84,13 @@ def test_the_runtime_scores_what_the_reference_says(texts: list[str]) -> None:
     model = Linear(
         normalizer=normalizer,
         ngrams=ngrams,
-        buckets=np.arange(256, dtype=np.int32),
-        weights=weights,
-        scale=np.ones(3, np.float32),
-        bias=np.zeros(2, np.float32),
+        inputs=(("text", "text"),),
+        tensors={
+            "buckets": np.arange(256, dtype=np.int32),
+            "weights": weights,
+            "scale": np.ones(3, np.float32),
+            "bias": np.zeros(2, np.float32),
+        },
         spelling=spelling,
     )
     batch = pa.RecordBatch.from_pydict({"text": pa.array(texts, pa.string())})
