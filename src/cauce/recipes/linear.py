@@ -22,7 +22,8 @@ from cauce.evaluation.multilabel import best_thresholds
 from cauce.model.manifest import Task
 from cauce.model.scores import to_scores
 from cauce.recipes import solver
-from cauce.recipes.features import LEAST_ROWS, RARITY, Features, features
+from cauce.recipes.contrast import DOUBT
+from cauce.recipes.features import EVEN, LEAST_ROWS, RARITY, Features, features
 from cauce.runtimes.cells import Tensors
 from cauce.runtimes.linear import WEIGHTS, Linear
 from cauce.text.ngrams import Ngrams
@@ -69,9 +70,9 @@ def train(
     """Fit one model for each penalty and keep the best on dev (see `judge`; of equals, the stronger penalty)."""
     ngrams = Ngrams()
     progress(0.0, "counting n-grams (the first time on a machine, loops are compiled: some seconds)")
-    rows = features(data, normalizer, spelling, ngrams)
-    inputs = tuple((one.name, one.type) for one in data.inputs)
     truth, dev_truth = data.truth(labels), dev.truth(labels)
+    rows = features(data, truth, normalizer, spelling, ngrams)
+    inputs = tuple((one.name, one.type) for one in data.inputs)
     stop = np.zeros(1, np.bool_)
     done = 0
 
@@ -101,6 +102,8 @@ def train(
         "tolerance": TOLERANCE,
         "least_rows": LEAST_ROWS,
         "rarity": RARITY,
+        "even": EVEN,
+        "doubt": DOUBT,
     }
     thresholds = best_thresholds(dev_truth, scores) if data.task == "multilabel" else ()
     return Fitted(normalizer, parameters, tensors, thresholds, [found[2] for found in fits], spelling)

@@ -1,12 +1,13 @@
 """The linear runtime: one pass from Arrow's bytes to logits. Weights of hashed n-grams are added up as they are hashed.
 
-    logit_k = bias_k + (sum over n-grams of idf * w_k) / sqrt(sum over n-grams of idf ** 2) + sum over cells of w_k
+    logit_k = bias_k + (sum over n-grams of g * w_k) / sqrt(sum over n-grams of g ** 2) + sum over cells of w_k
 
 Several texts of a row are read as one, a line feed between them. Columns that are not text give the cells: see `cells.py`.
 
-A repeated n-gram counts each time, so both sums are made in one streaming pass. An n-gram that training did not see has
-no weight and no idf. idf * w_k and idf ** 2 are 16-bit whole numbers, each column with its own scale: half the memory that
-32-bit floats would read, and sums that are exact on any machine. The rows are independent: a batch cannot change an answer.
+A repeated n-gram counts each time, so both sums are made in one streaming pass. g, the gain of an n-gram, says how much it
+tells (see `recipes/features.py`); one that training did not see has no weight and no gain. g * w_k and g ** 2 are 16-bit
+whole numbers, each column with its own scale: half the memory that 32-bit floats would read, and sums that are exact on any
+machine. The rows are independent: a batch cannot change an answer.
 """
 
 from __future__ import annotations
@@ -89,8 +90,8 @@ class Linear:
     Args:
         inputs: name and type of each column.
         tensors: bias (labels,) float32, beside
-            of texts: buckets (m,) int32 that have weights; weights (m, labels + 1) int16, idf * w of each label, then
-            idf ** 2; scale (labels + 1,) float32, what one unit of each column is worth;
+            of texts: buckets (m,) int32 that have weights; weights (m, labels + 1) int16, g * w of each label, then
+            g ** 2; scale (labels + 1,) float32, what one unit of each column is worth;
             of other columns: cells (c, labels) float32, and what `cells.learn` made.
         spelling: corrects the normalized texts; None where the normalizer does not ask for it.
 

@@ -265,7 +265,7 @@ def _mixed(hashed, shift):
 
 
 @kernel
-def hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, buckets):
+def hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, ahead, buckets):
     """The buckets of all n-grams of one normalized row, with repeats, in `buckets`. Returns how many.
 
     `chars` and `flags` start with one free place and have one after `size`: the spaces around the text.
@@ -274,8 +274,11 @@ def hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, 
     shift = np.uint32(32 - bits)
     count = 0
     padded = size + 2
-    for i in range(padded):
+    free = np.uint32(2)
+    for i in range(padded - 1, -1, -1):
         rolling[i] = CHAR_SEED
+        ahead[i] = free  # the longest n-gram from here without a space inside
+        free = np.uint32(2) if chars[i] == 32 else free + np.uint32(1)
     for order in range(1, min(char_high, padded) + 1):
         places = padded - order + 1
         whole = -(-places // LANES) * LANES  # whole blocks: what is hashed too much is written over or never read
@@ -286,7 +289,11 @@ def hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, 
             out = buckets[count : count + whole]
             for i in range(whole):
                 out[i] = _mixed(rolling[i], shift)
-            count += places
+            kept = np.uint32(0)
+            for i in range(places):
+                out[kept] = out[i]
+                kept += ahead[i] >= order
+            count += int(kept)
     # Words: runs of word characters, and runs of other characters (punctuation, emoji). The same again: no branch a
     # character. `rolling` takes the hash of each word so far; one that has ended stays, the next starts behind it.
     words = 0
@@ -347,7 +354,7 @@ def score_rows(
 ):
     """Add up the weights of each row's n-grams: the whole linear model, from bytes to logits.
 
-    `weights` is (buckets, width): a column a label, then the squared idf, then padding; `scale` (labels + 1,) says what one
+    `weights` is (buckets, width): a column a label, then the squared gain, then padding; `scale` (labels + 1,) says what one
     unit of a column is worth. `hard[row]` is set, and the row left, where the text must be prepared first.
     """
     labels = bias.size
@@ -355,6 +362,7 @@ def score_rows(
     chars = np.empty(room, np.uint32)
     flags = np.empty(room, np.uint32)
     rolling = np.empty(room, np.uint32)
+    ahead = np.empty(room, np.uint32)
     buckets = np.empty(room * (char_high - char_low + 1 + word_high), np.uint32)
     total = np.empty(weights.shape[1], np.float64)
     chars[0] = 32
@@ -364,7 +372,7 @@ def score_rows(
             hard[row] = True
             continue
         chars[size + 1] = 32
-        count = hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, buckets)
+        count = hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, ahead, buckets)
         _add_up(buckets, count, weights, total)
         squares = total[labels] * scale[labels]
         share = 1 / np.sqrt(squares) if squares > 0 else 0.0
@@ -382,6 +390,7 @@ def count_rows(data, offsets, start, end, table, options, repeats, char_low, cha
     chars = np.empty(room, np.uint32)
     flags = np.empty(room, np.uint32)
     rolling = np.empty(room, np.uint32)
+    ahead = np.empty(room, np.uint32)
     buckets = np.empty(room * (char_high - char_low + 1 + word_high), np.uint32)
     chars[0] = 32
     for row in range(start, end):
@@ -390,7 +399,7 @@ def count_rows(data, offsets, start, end, table, options, repeats, char_low, cha
             hard[row] = True
             continue
         chars[size + 1] = 32
-        count = hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, buckets)
+        count = hash_row(chars, flags, size, char_low, char_high, word_high, bits, rolling, ahead, buckets)
         if columns.size == 0:
             ends[row] = count
         else:

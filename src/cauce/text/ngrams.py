@@ -1,6 +1,7 @@
 """The n-grams of a text and their buckets, in plain Python: what the linear kernel must match, and what explains it.
 
-Character n-grams run over the normalized text with one space on each side. A word is a run of word characters, or a run
+Character n-grams run over the normalized text with one space on each side and stay within what spaces enclose: a space may
+be their first or last character, never one between. A word is a run of word characters, or a run
 of other characters that are not spaces (punctuation, emoji). Hashes are 32 bits wide, the bucket is the top bits.
 """
 
@@ -24,10 +25,10 @@ class Ngrams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    char_low: int = Field(3, ge=1, le=8)
-    char_high: int = Field(4, ge=1, le=8)
+    char_low: int = Field(4, ge=1, le=8)
+    char_high: int = Field(5, ge=1, le=8)
     word_high: int = Field(2, ge=0, le=4)
-    bits: int = Field(17, ge=8, le=24)
+    bits: int = Field(18, ge=8, le=24)
 
     def reference(self, normalized: str) -> list[Ngram]:
         """All n-grams of a normalized text, with repeats."""
@@ -38,6 +39,8 @@ class Ngrams(BaseModel):
         for start in range(len(padded)):
             hashed = int(CHAR_SEED)
             for order, char in enumerate(padded[start : start + self.char_high], start=1):
+                if order > 2 and padded[start + order - 2] == " ":
+                    break
                 hashed = ((hashed ^ ord(char)) * int(STEP)) & _32
                 if order >= self.char_low:
                     out.append(Ngram(start - 1, start - 1 + order, self._bucket(hashed)))
