@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cauce.cli import doctor, evaluate, predict, show, train
+from cauce.cli import check, doctor, evaluate, predict, show, train
 from cauce.errors import CauceError, Interrupted
 
 
@@ -65,6 +65,7 @@ def root(
 
 
 app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("check", epilog=check.EXAMPLES)(check.check)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)

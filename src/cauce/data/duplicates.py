@@ -21,6 +21,7 @@ Integers = npt.NDArray[np.int64]
 
 CARRIED = r"\brt @user\b|\bvia @user\b|@user\b|\bhtt?p\b"  # what a message carries beside its words; "htp": a masked link, cut
 WHOLE = "="  # stands before the key of a short text
+USUAL = 3  # times that a word stands in different texts, from which it is no typo
 SMALLEST_SLICE = 512  # keys
 SORTED_AT_ONCE = 4_000_000  # hashes: sorting takes several times their memory
 MULTIPLIERS = np.random.default_rng(0).integers(0, 2**31, shingles.BANDS * shingles.BAND_ROWS).astype(np.uint32) * 2 + 1
@@ -111,10 +112,18 @@ def _leaders(distinct: pa.Array, copies: Integers) -> Integers:
     chars = np.frombuffer("".join(listed.to_pylist()).encode("utf-32-le"), np.uint32)
     starts, buckets, count = _buckets(chars, offsets)
     leaders = np.empty(size, np.int64)
-    shingles.lead(chars, offsets, starts, buckets, count, leaders)
+    shingles.lead(chars, offsets, starts, buckets, count, _usual(chars, offsets), leaders)
     out = np.empty(size, np.int64)
     out[order] = order[leaders]
     return out
+
+
+def _usual(chars: npt.NDArray[np.uint32], offsets: Integers) -> npt.NDArray[np.uint32]:
+    """The sorted hashes of the words that come often enough to be no typos."""
+    hashes = np.empty(shingles.word_hashes(chars, offsets, np.empty(0, np.uint32)), np.uint32)
+    shingles.word_hashes(chars, offsets, hashes)
+    found, counts = np.unique(hashes, return_counts=True)
+    return found[counts >= USUAL]
 
 
 def _buckets(chars: npt.NDArray[np.uint32], offsets: Integers) -> tuple[Integers, Integers, int]:

@@ -12,7 +12,8 @@ from cauce.text.compiled import kernel
 SHINGLE = 5  # characters hashed at once
 BANDS, BAND_ROWS = 32, 4  # of a signature: keys that agree in all rows of a band are compared
 SHORTEST, SHORT, MEDIUM = 12, 32, 48  # characters of a key: see `distance` and `delete`
-EDIT_SHARE, WORD_SHARE = 24, 10  # one edit in so many characters, one word in so many
+WORDY = 96  # characters of a key: in a shorter one, a usual word for another makes another text
+EDIT_SHARE, WORD_SHARE = 16, 10  # one edit in so many characters, one word in so many
 LONG = 256  # characters of a key: longer ones are compared word by word
 MOST_WORDS = 2000  # of a key that are compared
 MOST_LEADERS = 16  # of a bucket that a key is compared with: rows made from one template stay cheap
@@ -138,10 +139,50 @@ def _words(chars, out):
 
 
 @kernel
-def distance(first, second, words, rows):
+def word_hashes(chars, offsets, hashes):
+    """Write the hash of each word of all keys into `hashes`, unless it is empty. Returns how many there are."""
+    out = np.empty(MOST_WORDS, np.uint32)
+    count = 0
+    for key in range(offsets.size - 1):
+        own = chars[offsets[key] : offsets[key + 1]]
+        if own.size < SHORTEST or own.size > WORDY:
+            continue
+        words = _words(own, out)
+        if hashes.size:
+            hashes[count : count + words] = out[:words]
+        count += words
+    return count
+
+
+@kernel
+def _other_word(first, second, usual, words):
+    """True where the two differ in one word, and both words are in `usual`, sorted: no typo."""
+    n, m = first.size, second.size
+    start = 0
+    for i in range(min(n, m)):
+        if first[i] != second[i]:
+            break
+        if first[i] == 32:
+            start = i + 1
+    back = 0
+    for i in range(1, min(n, m) - start + 1):
+        if first[n - i] != second[m - i]:
+            break
+        if first[n - i] == 32:
+            back = i
+    one, other = words[0], words[1]
+    if _words(first[start : n - back], one) != 1 or _words(second[start : m - back], other) != 1:
+        return False
+    here, there = np.searchsorted(usual, one[0]), np.searchsorted(usual, other[0])
+    return here < usual.size and usual[here] == one[0] and there < usual.size and usual[there] == other[0]
+
+
+@kernel
+def distance(first, second, usual, words, rows):
     """How far apart two keys are, as a share of what is allowed: over 1, they are no near duplicates.
 
     Under SHORTEST characters no edit is allowed and under MEDIUM one: more may make another text. From there on a share.
+    `usual` are the sorted hashes of words that are in several keys, and so no typos.
     `words` (2, MOST_WORDS) uint32 and `rows` (3, LONG * 2) int64 are scratch.
     """
     longer, shorter = max(first.size, second.size), min(first.size, second.size)
@@ -151,7 +192,8 @@ def distance(first, second, words, rows):
         most = 1 if shorter < MEDIUM else shorter // EDIT_SHARE
         if longer - shorter > most:
             return 2.0
-        return edits(first, second, most, True, rows) / most
+        apart = edits(first, second, most, True, rows) / most
+        return 2.0 if apart <= 1 and shorter < WORDY and _other_word(first, second, usual, words) else apart
     if (longer - shorter) * WORD_SHARE > longer * 2:
         return 2.0
     one, two = words[0], words[1]
@@ -161,7 +203,7 @@ def distance(first, second, words, rows):
 
 
 @kernel
-def lead(chars, offsets, starts, buckets, bucket_count, leaders):
+def lead(chars, offsets, starts, buckets, bucket_count, usual, leaders):
     """Give each key its leader, in `leaders`: the nearest earlier leader that shares a bucket with it, or itself.
 
     Key k is in `buckets[starts[k] : starts[k + 1]]`. Every member is compared with its leader, so that likeness is not
@@ -183,7 +225,7 @@ def lead(chars, offsets, starts, buckets, bucket_count, leaders):
                 other = owner[at]
                 if met[other] != key:
                     met[other] = key
-                    apart = distance(own, chars[offsets[other] : offsets[other + 1]], words, rows)
+                    apart = distance(own, chars[offsets[other] : offsets[other + 1]], usual, words, rows)
                     if apart <= 1 and (apart < nearest or (apart == nearest and other < best)):
                         best, nearest = other, apart
                 at = before[at]
