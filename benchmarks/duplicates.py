@@ -20,7 +20,6 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from cauce.data import duplicates
@@ -42,7 +41,9 @@ def typo(text: str, random: random.Random) -> str:
     letters = [i for i in range(1, len(text) - 1) if text[i].isalpha() and text[i + 1].isalpha()]
     i = random.choice(letters or [0])
     other = random.choice("aeiorstnl")
-    return text[:i] + random.choice((text[i + 1 :], text[i] + text[i:], other + text[i + 1 :], text[i : i + 2][::-1] + text[i + 2 :]))
+    return text[:i] + random.choice(
+        (text[i + 1 :], text[i] + text[i:], other + text[i + 1 :], text[i : i + 2][::-1] + text[i + 2 :])
+    )
 
 
 def link(text: str, random: random.Random) -> str:
@@ -77,6 +78,11 @@ def another_word(text: str, usual: list[str], random: random.Random) -> str:
     return " ".join(words)
 
 
+def letters(text: str) -> str:
+    """What a tweet says, roughly: without retweet marks, mentions, links and punctuation."""
+    return re.sub(r"rt @\w+:|@\w+|https?\S*|\W+", " ", text.lower())
+
+
 def processor() -> str:
     """The processor's name, as the system gives it."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
@@ -89,11 +95,19 @@ def main(seed: int = 0) -> None:
     tweets = read_table(TWEETS).table.column("text").to_pylist()
     chance.shuffle(tweets)
     tweets = tweets[: ROWS - COPIES - STRANGERS]
-    usual = [word for word, _ in Counter(w for text in tweets for w in text.lower().split() if w.isalpha() and len(w) > 2).most_common(1000)]
+    usual = [
+        word
+        for word, _ in Counter(w for text in tweets for w in text.lower().split() if w.isalpha() and len(w) > 2).most_common(
+            1000
+        )
+    ]
     long = [i for i, text in enumerate(tweets) if len(re.findall(r"[^\W\d_]{2,}", text)) >= LEAST_WORDS]
     short = [i for i in long if len(tweets[i].split()) <= MOST_WORDS]
     kinds = {**CHANGES, "several": several}
-    planted = [(i, kind, kinds[kind](tweets[i], chance)) for i, kind in zip(chance.choices(long, k=COPIES), list(kinds) * COPIES, strict=False)]
+    planted = [
+        (i, kind, kinds[kind](tweets[i], chance))
+        for i, kind in zip(chance.choices(long, k=COPIES), list(kinds) * COPIES, strict=False)
+    ]
     strangers = [(i, another_word(tweets[i], usual, chance)) for i in chance.choices(short, k=STRANGERS)]
     texts = [*tweets, *(text for _, _, text in planted), *(text for _, text in strangers)]
 
@@ -108,15 +122,14 @@ def main(seed: int = 0) -> None:
     base = len(tweets)
     found = Counter(kind for row, (i, kind, _) in enumerate(planted, start=base) if groups[row] == groups[i])
     sought = Counter(kind for _, kind, _ in planted)
-    family = np.array([*range(base), *(i for i, _, _ in planted), *range(base + COPIES, len(texts))])
+    family = [*range(base), *(i for i, _, _ in planted), *range(base + COPIES, len(texts))]
     pairs = [(row, int(first)) for row, first in enumerate(groups) if first != row]
+    natural = {row: first for row, first in pairs if row < base and first < base}  # nearly one text already
     wrong = [
         (row, first)
         for row, first in pairs
-        if family[row] != family[first]
-        and (max(row, first) >= base or difflib.SequenceMatcher(None, *map(_letters, (texts[row], texts[first]))).ratio() < ALIKE)
-        and groups[family[row]] != groups[family[first]]
-        or (row >= base + COPIES)
+        if natural.get(family[row], family[row]) != natural.get(family[first], family[first])
+        or (row in natural and difflib.SequenceMatcher(None, letters(texts[row]), letters(texts[first])).ratio() < ALIKE)
     ]
     result = {
         "rows": len(texts),
@@ -140,10 +153,6 @@ def main(seed: int = 0) -> None:
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
     for row, first in wrong[: int(len(sys.argv) > 1) * 40]:
         sys.stdout.write(f"{texts[first]}\n{texts[row]}\n\n")
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"(?i)rt @\w+:|@\w+|https?\S*|\W+", " ", text.lower())
 
 
 if __name__ == "__main__":

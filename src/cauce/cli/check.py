@@ -48,7 +48,14 @@ def check(
     from cauce.data.tables import read_table
 
     columns = Columns(
-        *(tuple(names or ()) for names in (text, category, number, boolean, ignore, label)), time=time, id=id_
+        text=tuple(text or ()),
+        category=tuple(category or ()),
+        number=tuple(number or ()),
+        boolean=tuple(boolean or ()),
+        ignore=tuple(ignore or ()),
+        label=tuple(label or ()),
+        time=time,
+        id=id_,
     )
     source = read_table(data)
     test = None if against is None else read(against, columns)
@@ -60,7 +67,7 @@ def check(
         _print(findings)
         if changes:
             _print_changes(changes)
-        mendable = any("--fix" in finding.fix for finding in findings.findings)
+        mendable = any("--fix" in finding.fix and finding.severity != "info" for finding in findings.findings)
         _next(data, against, fix, mendable=mendable)
     if strict and not findings.clean:
         raise typer.Exit(CauceError.exit_code)

@@ -19,8 +19,8 @@ from cauce.data.checks.labels import spellings
 from cauce.data.checks.texts import CONTROLS, says_nothing
 from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
-from cauce.data.encodings import mended
 from cauce.data.findings import examine
+from cauce.data.mojibake import mended
 from cauce.data.read import dataset
 from cauce.data.tables import Source
 from cauce.errors import InputError, OutputExists, writing

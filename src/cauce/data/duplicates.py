@@ -18,10 +18,11 @@ from cauce.text.normalize import Normalizer
 from cauce.text.threads import run_sliced
 
 Integers = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 
 CARRIED = r"\brt @user\b|\bvia @user\b|@user\b|\bhtt?p\b"  # what a message carries beside its words; "htp": a masked link, cut
 WHOLE = "="  # stands before the key of a short text
-USUAL = 3  # times that a word stands in different texts, from which it is no typo
+USUAL, USUAL_SHARE = 3, 5000  # different texts, at least and one in so many, with a word that is then no typo
 SMALLEST_SLICE = 512  # keys
 SORTED_AT_ONCE = 4_000_000  # hashes: sorting takes several times their memory
 MULTIPLIERS = np.random.default_rng(0).integers(0, 2**31, shingles.BANDS * shingles.BAND_ROWS).astype(np.uint32) * 2 + 1
@@ -47,6 +48,13 @@ def same(column: pa.Array) -> Integers:
     """Groups of equal values, (n,): for each row the first row with its value. Nulls are equal."""
     codes = pc.fill_null(column.dictionary_encode(null_encoding="encode").indices, -1).to_numpy(zero_copy_only=False)
     return _first_rows(codes.astype(np.int64))
+
+
+def same_rows(rows: pa.RecordBatch) -> Integers:
+    """Groups of rows that are equal in every column, (n,): for each row the first one like it."""
+    codes = np.stack([same(column) for column in rows.columns], axis=1)
+    _, first, places = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+    return first[places.ravel()].astype(np.int64)
 
 
 def near(texts: pa.Array) -> Integers:
@@ -123,7 +131,7 @@ def _usual(chars: npt.NDArray[np.uint32], offsets: Integers) -> npt.NDArray[np.u
     hashes = np.empty(shingles.word_hashes(chars, offsets, np.empty(0, np.uint32)), np.uint32)
     shingles.word_hashes(chars, offsets, hashes)
     found, counts = np.unique(hashes, return_counts=True)
-    return found[counts >= USUAL]
+    return found[counts >= max(USUAL, len(offsets) / USUAL_SHARE)]
 
 
 def _buckets(chars: npt.NDArray[np.uint32], offsets: Integers) -> tuple[Integers, Integers, int]:
@@ -136,7 +144,8 @@ def _buckets(chars: npt.NDArray[np.uint32], offsets: Integers) -> tuple[Integers
     short = np.flatnonzero((sizes >= shingles.SHORTEST) & (sizes <= shingles.SHORT + 1))
     found: list[tuple[Integers, Integers]] = []
     count = 0
-    for owners, hashes in (*_signed(chars, offsets, long), *_deleted(chars, offsets, short)):
+    hashed: list[tuple[Integers, Hashes]] = [*_signed(chars, offsets, long), *_deleted(chars, offsets, short)]
+    for owners, hashes in hashed:
         _, places, shared = np.unique(hashes, return_inverse=True, return_counts=True)
         kept = np.cumsum(shared > 1) - 1 + count
         here = shared[places] > 1
@@ -149,7 +158,7 @@ def _buckets(chars: npt.NDArray[np.uint32], offsets: Integers) -> tuple[Integers
     return starts, buckets[order], count
 
 
-def _signed(chars: npt.NDArray[np.uint32], offsets: Integers, long: Integers) -> list[tuple[Integers, npt.NDArray[np.uint32]]]:
+def _signed(chars: npt.NDArray[np.uint32], offsets: Integers, long: Integers) -> list[tuple[Integers, Hashes]]:
     """A hash for each long key in each band."""
     bands = np.empty((shingles.BANDS, len(long)), np.uint32)
     run_sliced(
@@ -158,7 +167,7 @@ def _signed(chars: npt.NDArray[np.uint32], offsets: Integers, long: Integers) ->
     return [(long, hashes) for hashes in bands]
 
 
-def _deleted(chars: npt.NDArray[np.uint32], offsets: Integers, short: Integers) -> list[tuple[Integers, npt.NDArray[np.uint64]]]:
+def _deleted(chars: npt.NDArray[np.uint32], offsets: Integers, short: Integers) -> list[tuple[Integers, Hashes]]:
     """Several hashes for each short key."""
     counts = (offsets[1:] - offsets[:-1])[short] + 1
     ends = np.cumsum(counts)

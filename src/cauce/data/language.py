@@ -7,7 +7,7 @@ endings and letters of the rest. No model, no download; `benchmarks/language.py`
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import lru_cache
 from typing import Literal
 
@@ -61,7 +61,8 @@ WORDS = {
         qui tot tota tots res sempre mai ara avui demà bé gràcies també només fins des entre sobre sense""",
 }
 ENDINGS = {
-    "es": r".+(?:ción|ciones|mente|ando|iendo|ado|ada|ados|adas|ido|idos|ito|ita|oso|osa|eza|aron|ieron|aba|aban|amos|emos|dad|ñ\w*|ll[aeo]\w*|rr[aeio]\w*|[aeo]s)$|.*[áíóú].*",
+    "es": r".+(?:ción|ciones|mente|ando|iendo|[ai]d[oa]s?|it[oa]|os[oa]|eza|aron|ieron|aban?|[ae]mos|dad|[aeo]s)$"
+    r"|.*(?:[áíóú]|.ñ|.rr[aeio]|ll[aeo]).*",
     "en": r".+(?:ing|tion|ly|ed|ness|ment|ght|tch|ck|ss|ow|ay|ey|oo\w|ee\w|th|sh|n't|'s|y)$|(?:wh|th|sh|kn|w)\w+",
 }
 WORD_EVIDENCE, ENDING_EVIDENCE = 1.0, 0.4
@@ -83,7 +84,7 @@ def language(text: str) -> Language:
         return "unknown"
     if len(_LATIN.findall(bare)) < (1 - STRANGE_LETTERS) * letters:
         return "other"
-    evidence: Counter[str] = Counter()
+    evidence: dict[str, float] = defaultdict(float)
     told: Counter[str] = Counter()  # words that speak for one of es and en only
     for word in words:
         found = _spoken(word)
@@ -92,10 +93,14 @@ def language(text: str) -> Language:
         if len(found) == 1 and found[0][1] == WORD_EVIDENCE:
             told[found[0][0]] += 1
     evidence["es"] += sum(weight for mark, weight in MARKS.items() if mark in bare)
-    (first, most), (second, next_most) = [*evidence.most_common(2), ("", 0.0), ("", 0.0)][:2]
+    (first, most), (second, next_most) = [*sorted(evidence.items(), key=lambda one: -one[1])[:2], ("", 0.0), ("", 0.0)][:2]
     if most < LEAST:
         return "unknown"
-    if {first, second} == {"es", "en"} and min(told["es"], told["en"]) >= MIXED_WORDS and next_most > MIXED_SHARE * (most + next_most):
+    if (
+        {first, second} == {"es", "en"}
+        and min(told["es"], told["en"]) >= MIXED_WORDS
+        and next_most > MIXED_SHARE * (most + next_most)
+    ):
         return "mixed"
     if most - next_most < min(LEAD, most / 4):
         return "unknown"

@@ -14,6 +14,7 @@ DOUBT = 0.5  # over the root of the rows: what is added to the limit, as few row
 LEAST_ROWS, MOST_ROWS = 40, 50_000  # rows that it takes, and rows that are looked at
 BINS, LEAST_IN_BIN = 20, 20
 MOST_VALUES, MOST_LABELS = 1000, 200  # the most frequent ones: the rest is one
+NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?$"
 NUMBERS = 0.99  # share of the cells that are numbers, for a column of numbers
 
 Integers = npt.NDArray[np.int64]
@@ -35,13 +36,14 @@ class Leak:
     told: bool
 
 
-def leaks(columns: dict[str, pa.ChunkedArray], labels: pa.Array, *, seed: int = 0) -> list[Leak]:
+def leaks(columns: dict[str, pa.Array], labels: pa.Array, *, seed: int = 0) -> list[Leak]:
     """How well each column alone predicts the label, the best first; those that are no more than free text are left out.
 
     Fitted on one half and measured on the other, both ways. A column's values are its bins (numbers) or its most frequent
     values; an empty cell is a value.
 
     Args:
+        columns: each (n,) string, null where a cell is empty.
         labels: (n,) string or float64, no nulls.
 
     """
@@ -72,32 +74,23 @@ def leaks(columns: dict[str, pa.ChunkedArray], labels: pa.Array, *, seed: int = 
     return sorted(found, key=lambda leak: -leak.measure)
 
 
-def _by_frequency(values: pa.Array | pa.ChunkedArray) -> Integers:
+def _by_frequency(values: pa.Array) -> Integers:
     """Each value's place among the values, the most frequent first."""
     codes = values.dictionary_encode(null_encoding="encode")
-    codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
     indices = codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     place = np.empty(len(codes.dictionary), np.int64)
     place[np.argsort(-np.bincount(indices, minlength=len(place)), kind="stable")] = np.arange(len(place))
-    return place[indices]
+    out: Integers = place[indices]
+    return out
 
 
-def _numbers(values: pa.ChunkedArray) -> Floats | None:
+def _numbers(values: pa.Array) -> Floats | None:
     """The cells as numbers, empty ones as NaN; None where they are not numbers, or few different ones."""
-    if pa.types.is_boolean(values.type):
+    valid = pc.match_substring_regex(values, NUMBER)
+    if (pc.mean(valid.cast(pa.float64())).as_py() or 0) < NUMBERS:
         return None
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        filled = values.filter(pc.not_equal(pc.utf8_trim_whitespace(values), ""))
-        shape = pc.match_substring_regex(pc.utf8_trim_whitespace(filled), r"^[+-]?(\d+([.]\d*)?|[.]\d+)([eE][+-]?\d{1,2})?$")
-        if not len(filled) or (pc.mean(shape.cast(pa.float64())).as_py() or 0) < NUMBERS:
-            return None
-        trimmed = pc.utf8_trim_whitespace(values)
-        valid = pc.match_substring_regex(trimmed, r"^[+-]?(\d+([.]\d*)?|[.]\d+)([eE][+-]?\d{1,2})?$")
-        values = pc.if_else(valid, trimmed, pa.scalar(None, values.type))
-    try:
-        out: Floats = values.cast(pa.float64()).to_numpy().astype(np.float64)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
+    cells = pc.if_else(valid, values, pa.scalar(None, values.type))
+    out: Floats = cells.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
     return out if len(np.unique(out)) > BINS else None
 
 
@@ -108,10 +101,8 @@ def _bins(numbers: Floats, fitted: npt.NDArray[np.bool_]) -> Integers:
     return np.where(np.isnan(numbers), len(edges) + 1, np.searchsorted(edges, numbers, side="right")).astype(np.int64)
 
 
-def _values(values: pa.ChunkedArray, fitted: npt.NDArray[np.bool_]) -> Integers | None:
+def _values(values: pa.Array, fitted: npt.NDArray[np.bool_]) -> Integers | None:
     """Each value's place among the most frequent; None where values hardly repeat, as in free text."""
-    if pa.types.is_nested(values.type):
-        return None
     places = _by_frequency(values)
     different = int(places.max(initial=0)) + 1
     if different < 2 or different > len(places) / 2:

@@ -17,7 +17,7 @@ EDIT_SHARE, WORD_SHARE = 16, 10  # one edit in so many characters, one word in s
 LONG = 256  # characters of a key: longer ones are compared word by word
 MOST_WORDS = 2000  # of a key that are compared
 MOST_LEADERS = 16  # of a bucket that a key is compared with: rows made from one template stay cheap
-DIGIT_EDITS = 3  # what an edit of a digit counts: another number is seldom a typo
+DIGIT_EDITS = 6  # what an edit of a digit counts: another number is seldom a typo
 
 _FIRST, _MULTIPLIER = np.uint64(0xCBF29CE484222325), np.uint64(0x9E3779B97F4A7C15)
 _MIX, _LAST = np.uint32(0x85EBCA6B), np.uint32(0xFFFFFFFF)

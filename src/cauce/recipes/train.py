@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
+from cauce.data.duplicates import overlap
 from cauce.data.read import read
 from cauce.data.split import split
 from cauce.errors import InputError, UnknownName, nearest
@@ -188,16 +189,18 @@ def _parts(
             given[part] = replace_fields(rows, rows=rows.rows.rename_columns(whole.rows.schema.names), inputs=whole.inputs)
     if not given:
         train, dev_part, test_part = split(whole, THREE_PARTS, seed)
-        return {"train": train, "dev": dev_part, "test": test_part}, "test", notes
+        return {"train": train, "dev": dev_part, "test": test_part}, "test", list(train.notes)
     if "dev" not in given:
         train, dev_part = split(whole, TWO_PARTS, seed)
         parts = {"train": train, "dev": dev_part, **given}
+        notes = list(train.notes)
     else:
         parts = {"train": whole, **given}
-    seen = set(whole.rows.column(0).to_pylist())
     for part, rows in given.items():
-        if shared := sum(row in seen for row in rows.rows.column(0).to_pylist()):
-            notes.append(f"{shared} text(s) of {part} are in the training data too: its figures are too good by that")
+        shared = overlap(whole.texts(), rows.texts())
+        for count, how in ((len(shared.exact), "are"), (len(shared.near), "have a near duplicate")):
+            if count:
+                notes.append(f"{count} text(s) of {part} {how} in the training data too: its figures are too good by that")
     return parts, "test" if "test" in given else "dev", notes
 
 

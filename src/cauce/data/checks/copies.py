@@ -89,9 +89,7 @@ def same_rows(seen: Examined) -> Integers:
     """For each row the first row with the same inputs, (n,). White space around a text does not count."""
     if seen.has_text and seen.data.rows.num_columns == 1:
         return duplicates.same(pa.array([text.strip() for text in seen.texts], pa.large_string()))
-    codes = np.stack([duplicates.same(column) for column in seen.data.rows.columns], axis=1)
-    _, first, places = np.unique(codes, axis=0, return_index=True, return_inverse=True)
-    return first[places.ravel()].astype(np.int64)
+    return duplicates.same_rows(seen.data.rows)
 
 
 def label_codes(data: Dataset) -> Integers:

@@ -79,7 +79,9 @@ def _tiny(seen: Examined, counts: dict[str, int]) -> Iterator[Finding]:
         ),
     ):
         if few:
-            listed = ", ".join(f'"{shown(label)}" ({count})' for label, count in sorted(few.items(), key=lambda one: one[1])[:LISTED])
+            listed = ", ".join(
+                f'"{shown(label)}" ({count})' for label, count in sorted(few.items(), key=lambda one: one[1])[:LISTED]
+            )
             more = f" and {len(few) - LISTED} more" if len(few) > LISTED else ""
             yield Finding(
                 code,
@@ -108,7 +110,9 @@ def _spellings(seen: Examined, counts: dict[str, int]) -> Iterator[Finding]:
         )
     alike = _alike([label for label in counts if label not in variants])
     if alike:
-        listed = ", ".join(f'"{shown(one)}" ({counts[one]}) and "{shown(other)}" ({counts[other]})' for one, other in alike[:LISTED])
+        listed = ", ".join(
+            f'"{shown(one)}" ({counts[one]}) and "{shown(other)}" ({counts[other]})' for one, other in alike[:LISTED]
+        )
         yield Finding(
             "similar_labels",
             "info",
@@ -142,7 +146,9 @@ def _alike(labels: list[str]) -> list[tuple[str, str]]:
     if len(labels) > MOST_LABELS:
         return []
     rows = np.empty((3, 1000), np.int64)
-    known = [(label, np.array([ord(char) for char in label], np.uint32)) for label in labels if LEAST_LETTERS <= len(label) < 500]
+    known = [
+        (label, np.array([ord(char) for char in label], np.uint32)) for label in labels if LEAST_LETTERS <= len(label) < 500
+    ]
     return [
         (label, other)
         for i, (label, chars) in enumerate(known)

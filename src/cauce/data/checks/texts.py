@@ -11,12 +11,13 @@ from functools import lru_cache
 import numpy as np
 
 from cauce.data.checks.copies import label_codes
-from cauce.data.encodings import ESCAPED_TWICE, LOST, mended
 from cauce.data.findings import Examined, Finding
 from cauce.data.language import LANGUAGES, Language, languages
+from cauce.data.mojibake import ESCAPED_TWICE, LOST, mended
 
 CARRIED = re.compile(r"(?:https?:\S*|\bhttps?\b|www\.\S+|@\w+)", re.IGNORECASE)
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+FOUR_LETTERS = re.compile(r"(?:[a-zA-Z][^a-zA-Z]*){4}")
 LONG, TIMES_LONGER = 1000, 20  # characters, and times the median, over which a text is odd
 FEW = 0.05  # share of the rows that are odd ones out
 ALPHABET = 0.9  # share of the rows that makes an alphabet the usual one
@@ -185,7 +186,9 @@ def says_nothing(text: str) -> bool:
 
 def _alphabet(text: str) -> str | None:
     """The script of most letters, or None where there are few."""
-    found = Counter(_script(char) for char in text[:400] if char.isalpha())
+    if text.isascii():
+        return "LATIN" if FOUR_LETTERS.search(text) else None
+    found = Counter(_script(char) for char in text[:200] if char.isalpha())
     if found.total() < 4:
         return None
     (script, count), *_ = found.most_common(1)
@@ -194,5 +197,5 @@ def _alphabet(text: str) -> str | None:
 
 @lru_cache(maxsize=10_000)
 def _script(char: str) -> str:
-    """The first word of a letter's name: LATIN, CYRILLIC, …"""
+    """The first word of a letter's name: LATIN, CYRILLIC and so on."""
     return "LATIN" if char.isascii() else unicodedata.name(char, "UNKNOWN").split()[0]

@@ -23,8 +23,10 @@ def _windows() -> dict[str, int]:
 
 _BYTES = _windows()
 _CONTINUATION = "[" + "".join(re.escape(char) for char, byte in _BYTES.items() if byte < 0xC0) + "]"
-_SEQUENCE = re.compile(f"[\u00c2-\u00df]{_CONTINUATION}|[\u00e0-\u00ef]{_CONTINUATION}{{2}}|[\u00f0-\u00f4]{_CONTINUATION}{{3}}")
-_LIKELY = re.compile(r"[\u00a0-\u00ff\u0152\u0153\u0160\u0161\u2010-\u203a\u20ac\u2122\u2190-\u21ff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]")
+_SEQUENCE = re.compile(
+    f"[\u00c2-\u00df]{_CONTINUATION}|[\u00e0-\u00ef]{_CONTINUATION}{{2}}|[\u00f0-\u00f4]{_CONTINUATION}{{3}}"
+)
+_LIKELY = re.compile("[\u2010-\u203a\u2190-\u21ff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]")  # beside those of `_BYTES`
 
 
 def mended(text: str) -> str:
@@ -45,4 +47,4 @@ def _decoded(match: re.Match[str]) -> str:
         char = bytes(_BYTES[char] for char in match[0]).decode("utf-8")
     except UnicodeDecodeError:
         return match[0]
-    return char if _LIKELY.fullmatch(char) else match[0]
+    return char if char in _BYTES or _LIKELY.fullmatch(char) else match[0]
