@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +27,9 @@ def test_it_tells_the_findings_their_lines_and_a_next_command_that_runs(faulty: 
     assert b"exact_duplicates" in result.stdout
     said = result.stderr.decode()
     assert "line 32: me gusta mucho" in said
-    assert f"next: cauce check '{faulty}' --fix 'mis datos_clean.csv'" in said
-    fixed = cauce_command("check", faulty, "--fix", "mis datos_clean.csv", cwd=faulty.parent)
+    command = said.rsplit("next: ", 1)[1].strip()
+    assert command == f"cauce check '{faulty}' --fix 'mis datos_clean.csv'"
+    fixed = cauce_command(*shlex.split(command)[1:], cwd=faulty.parent)
     assert fixed.returncode == 0
     assert "left out, exact duplicate: 1" in fixed.stderr.decode()
     assert (faulty.parent / "mis datos_clean.left_out.csv").is_file()
@@ -46,6 +48,17 @@ def test_json_is_one_document_with_everything(faulty: Path, tmp_path: Path, cauc
     assert (duplicate["count"], duplicate["rows"][1]["line"]) == (1, 32)
     assert document["fixed"]["dropped"] == {"exact duplicate": 1}
     assert document["fixed"]["mended"] == {"encoding or HTML mended": 1}
+
+
+def test_the_next_command_keeps_the_columns_that_were_named(tmp_path: Path, cauce_command: Command) -> None:
+    rows = [f"lo que dice la fila {n * n} de la lista,x|y,no\n" for n in (*range(20), 3)]
+    (tmp_path / "sets.csv").write_text("what,tags,other\n" + "".join(rows), encoding="utf-8")
+    named = ("--text", "what", "--label", "tags", "--label-delimiter", "|")
+    result = cauce_command("check", "sets.csv", *named, cwd=tmp_path)
+    command = result.stderr.decode().rsplit("next: ", 1)[1].strip()
+    assert cauce_command(*shlex.split(command)[1:], cwd=tmp_path).returncode == 0
+    assert len((tmp_path / "sets_clean.csv").read_text(encoding="utf-8").splitlines()) == 21
+    assert cauce_command("check", "sets.csv", *named, "--task", "guessing", cwd=tmp_path).returncode == 2
 
 
 def test_strict_says_by_its_exit_code_whether_there_is_something_to_mend(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from cauce.cli import show
-from cauce.errors import CauceError
+from cauce.errors import CauceError, UnknownName
 
 if TYPE_CHECKING:
     from cauce.data.clean import Changes
+    from cauce.data.columns import Columns
     from cauce.data.findings import Finding, Findings
+    from cauce.model.manifest import Task
 
 EXAMPLES = """\b
 Examples:
@@ -21,6 +23,7 @@ Examples:
   cauce check train.csv --against test.csv --fix train_clean.csv
   cauce check messages.csv --strict --json      (exit code 1 where a finding is to be mended)"""
 
+ROLES = ("text", "label", "category", "number", "boolean", "ignore")
 COLORS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
@@ -38,6 +41,8 @@ def check(
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
     time: Annotated[str | None, typer.Option(help="The column that says when.")] = None,
     id_: Annotated[str | None, typer.Option("--id", help="The column that names each row.")] = None,
+    label_delimiter: Annotated[str | None, typer.Option(help="What stands between the labels of one cell.")] = None,
+    task: Annotated[str | None, typer.Option(help="classification, multilabel or regression. [default: by the labels]")] = None,
     json: Annotated[bool, typer.Option("--json", help="Everything as one JSON document.")] = False,
 ) -> None:
     """Find what is wrong with labeled data before a model learns it. Without --strict the exit code is 0."""
@@ -56,6 +61,8 @@ def check(
         label=tuple(label or ()),
         time=time,
         id=id_,
+        label_delimiter=label_delimiter,
+        task=_task(task),
     )
     source = read_table(data)
     test = None if against is None else read(against, columns)
@@ -67,8 +74,7 @@ def check(
         _print(findings)
         if changes:
             _print_changes(changes)
-        mendable = any("--fix" in finding.fix and finding.severity != "info" for finding in findings.findings)
-        _next(data, against, fix, mendable=mendable)
+        _next(findings, data, against, fix, _flags(columns))
     if strict and not findings.clean:
         raise typer.Exit(CauceError.exit_code)
 
@@ -104,12 +110,28 @@ def _print_changes(changes: Changes) -> None:
         show.say(f"  what was left out is in {changes.left_out}")
 
 
-def _next(data: str, against: str | None, fix: Path | None, *, mendable: bool) -> None:
+def _next(findings: Findings, data: str, against: str | None, fix: Path | None, flags: str) -> None:
+    """The command to type next: to mend what can be, or to train where nothing stands in the way."""
     if fix is not None:
-        show.next_command(f"cauce train {shlex.quote(str(fix))}")
-    elif mendable:
+        show.next_command(f"cauce check {shlex.quote(str(fix))}{flags}")
+    elif any("--fix" in finding.fix for finding in findings.findings if finding.severity != "info"):
         copy = Path(data).with_suffix("").name + "_clean.csv"
         test = f" --against {shlex.quote(against)}" if against else ""
-        show.next_command(f"cauce check {shlex.quote(data)}{test} --fix {shlex.quote(copy)}")
-    else:
+        show.next_command(f"cauce check {shlex.quote(data)}{test}{flags} --fix {shlex.quote(copy)}")
+    elif not findings.counts()["error"]:
         show.next_command(f"cauce train {shlex.quote(data)}")
+
+
+def _flags(columns: Columns) -> str:
+    """The columns as they were named on the command line."""
+    named = [(flag, name) for flag in ROLES for name in getattr(columns, flag)]
+    single = [("time", columns.time), ("id", columns.id), ("label-delimiter", columns.label_delimiter), ("task", columns.task)]
+    return "".join(f" --{flag} {shlex.quote(name)}" for flag, name in (*named, *single) if name)
+
+
+def _task(name: str | None) -> Task | None:
+    from cauce.model.manifest import Task
+
+    if name is not None and name not in get_args(Task):
+        raise UnknownName(f'there is no task "{name}"', hint=f"tasks: {', '.join(get_args(Task))}")
+    return cast("Task | None", name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -139,8 +140,9 @@ def _reasons(source: Source, columns: Columns, against: Dataset | None) -> list[
     exact, labels = same_rows(seen), label_codes(seen.data)
     own[conflicting(exact, labels)] = "one text with more than one label"
     if against is not None:
+        groups = duplicates.near(seen.data.texts())
         shared = duplicates.overlap(seen.data.texts(), against.texts())
-        held = np.isin(duplicates.near(seen.data.texts()), duplicates.near(seen.data.texts())[shared.partners])
+        held = np.isin(groups, groups[shared.partners])
         own[held & (own == "")] = "in the test"
     left = np.flatnonzero(own == "")
     copies = exact[left]
@@ -153,13 +155,18 @@ def _reasons(source: Source, columns: Columns, against: Dataset | None) -> list[
     return list(reasons)
 
 
+def _cell(value: Any) -> Any:
+    """A value as CSV holds it: lists and truth values as JSON writes them."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value
+
+
 def _write(path: Path, table: pa.Table) -> None:
     """CSV as every reader takes it, written aside and renamed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
     for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
-        writer.writerow(["" if cell is None else cell for cell in row])
+        writer.writerow(["" if cell is None else _cell(cell) for cell in row])
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         aside.write_text(text.getvalue(), encoding="utf-8")

@@ -163,7 +163,7 @@ def test_a_column_that_gives_the_label_away_is_told_used_or_not(examine: Callabl
     told = [one for one in found.findings if one.code == "label_given_away"]
     assert len(told) == 1
     assert '"seconds"' in told[0].what
-    assert "--ignore seconds" in told[0].fix
+    assert ("--ignore seconds" in told[0].fix) is used
     assert told[0].severity == ("warning" if used else "info")
 
 

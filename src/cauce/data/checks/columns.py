@@ -34,5 +34,7 @@ def look(seen: Examined) -> Iterator[Finding]:
             1,
             f'the column "{leak.column}" alone tells the label: {leak.measure:.2f} {figure} on held-out halves{unused}',
             "if it is known only after the label is (a duration, a result, an order of entry), the model cannot have it",
-            f"leave it out: --ignore {leak.column}; keep it if it is known before",
+            f"leave it out: --ignore {leak.column}; keep it if it is known before"
+            if leak.column in used
+            else f"do not add {leak.column} to the inputs, unless it is known before",
         )
