@@ -64,7 +64,7 @@ BAD_DATA = {
     "a class too small to split": ("a.csv", GOOD + "raro,rare\n", [], ['"rare"', "--test"]),
     "an empty file": ("a.csv", "", [], ["a.csv has no rows"]),
     "NUL bytes": ("a.csv", "text,label\na,x\n\0\0\0,y\n", [], ["NUL byte", "a.csv, line 3"]),
-    "not UTF-8": ("a.csv", b"text,label\na,x\nespa\xf1ol,y\n", [], ["0xf1", "a.csv, line 3", "UTF-8"]),
+    "not UTF-8": ("a.csv", b"text,label\na,x\n\xff\xfe,y\n", [], ["0xff", "a.csv, line 3", "UTF-8"]),
     "a ragged row": ("a.csv", "text,label\na,x\nb,y,z\n", [], ["3 cells", "a.csv, line 3"]),
     "an unknown recipe": ("a.csv", GOOD, ["--recipe", "liner"], ['"liner"', 'did you mean "linear"?']),
 }

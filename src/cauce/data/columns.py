@@ -91,7 +91,7 @@ class Columns:
             only=True,
         )
 
-    def named(self) -> dict[str, str]:
+    def named(self, where: str = "") -> dict[str, str]:
         """The role of each column that was named.
 
         Raises:
@@ -107,7 +107,9 @@ class Columns:
             for name in names:
                 if roles.get(name, role) != role:
                     raise ColumnMissing(
-                        f'"{name}" is named as the {roles[name]} and as the {role}', hint="a column has one role: name it once"
+                        f'"{name}" is named as the {roles[name]} and as the {role}',
+                        where=where,
+                        hint="a column has one role: name it once",
                     )
                 roles[name] = role
         return roles
@@ -131,7 +133,7 @@ def decide(source: Source, columns: Columns) -> Roles:
 
     """
     names = source.table.column_names
-    named = columns.named()
+    named = columns.named(source.name)
     for name in named:
         if name not in names:
             raise ColumnMissing(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 
 from cauce.errors import TooFewLabels, UnknownLabel, nearest
 from cauce.model.manifest import Input, Task
+from cauce.text.buffers import utf8
 
 SHOWN = 8  # labels listed in a message
 
@@ -93,12 +93,10 @@ class Dataset:
     def sha256(self) -> str:
         """A hash of what is learned from (task, inputs, rows, labels), whatever file format it came in."""
         digest = hashlib.sha256(self.task.encode())
-        columns = [*zip(self.rows.columns, self.inputs, strict=True), (self.labels, Input(name="label", type="text"))]
-        for column, one in columns:
+        for column, one in zip(self.rows.columns, self.inputs, strict=True):
             digest.update(f"\0{one.type}\0{one.name}\0{len(column)}\0".encode())
-            for value in column.to_pylist():
-                raw = b"" if value is None else json.dumps(value, ensure_ascii=False).encode()
-                digest.update(len(raw).to_bytes(8, "little") + raw)
+            _feed(digest, column)
+        _feed(digest, self.labels)
         return digest.hexdigest()
 
     def check_trainable(self) -> None:
@@ -116,3 +114,17 @@ class Dataset:
                 where=self.source,
                 hint="a model needs examples of two labels or more",
             )
+
+
+def _feed(digest: hashlib._Hash, column: pa.Array) -> None:
+    """Add a column's values to a hash: which are null, how long each is, and what they hold."""
+    digest.update(column.is_valid().to_numpy(zero_copy_only=False).tobytes())
+    if pa.types.is_list(column.type):
+        digest.update(column.value_lengths().to_numpy(zero_copy_only=False).astype("<i8").tobytes())
+        _feed(digest, column.flatten())
+    elif pa.types.is_string(column.type):
+        data, offsets = utf8(pc.fill_null(column, ""))
+        digest.update(np.diff(offsets).astype("<i8").tobytes())
+        digest.update(data[offsets[0] : offsets[-1]].tobytes())
+    else:
+        digest.update(pc.fill_null(column.cast(pa.float64()), 0.0).to_numpy(zero_copy_only=False).astype("<f8").tobytes())

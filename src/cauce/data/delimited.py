@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -91,38 +92,50 @@ def _table(text: str, delimiter: str, *, quoted: bool, before: int, name: str) -
         strict=quoted,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
     )
-    line = before + 1  # where the row starts: one that holds line breaks ends further down
-    header: list[str] = []
-    starts: list[int] = []
-    block: list[list[str]] = []
+    line = before + 1  # where the next row starts
     batches: list[pa.RecordBatch] = []
+    starts: list[Lines] = []
+    header: list[str] = []
+    block: list[list[str]] = []
     try:
         header = next(rows, [])
         if len(set(header)) != len(header):
             raise UnreadableData("two columns have the same name", where=f"{name}, line {line}", hint="rename one of them")
         line = before + rows.line_num + 1
-        for row in rows:
-            if len(row) == len(header):
-                block.append(row)
-                starts.append(line)
-                if len(block) == ROWS:
-                    batches.append(_batch(block, header))
-                    block = []
-            elif row:  # a blank line has no cell
-                raise UnreadableData(
-                    f"a row has {len(row)} cells, the header has {len(header)}",
-                    where=f"{name}, line {line}",
-                    hint='put the text between double quotes if it holds the delimiter, and double each " inside it',
-                )
-            line = before + rows.line_num + 1
+        while True:
+            block = []
+            block.extend(islice(rows, ROWS))  # what was read before an error stays in it
+            if not block:
+                break
+            at, line = _starts(block, line, before + rows.line_num + 1)
+            batches.append(_batch(block, at, header, name))
+            starts.append(at[[bool(row) for row in block]] if [] in block else at)
     except csv.Error as error:
+        at, line = _starts(block, line, None)
+        _batch(block, at, header, name)  # a ragged row before it is told first
         raise _refusal(error, f"{name}, line {line}") from None
-    batches.append(_batch(block, header))
-    return pa.Table.from_batches(batches), np.array(starts, np.int64)
+    batches = batches or [_batch([], np.array([], np.int64), header, name)]
+    return pa.Table.from_batches(batches), np.concatenate([np.array([], np.int64), *starts])
 
 
-def _batch(rows: list[list[str]], header: list[str]) -> pa.RecordBatch:
-    columns: Iterator[tuple[str, ...]] = zip(*rows, strict=True) if rows else iter([()] * len(header))
+def _starts(rows: list[list[str]], first: int, after: int | None) -> tuple[Lines, int]:
+    """The line where each row starts, and the line after the last: a row has a line, and one more for each line feed in it."""
+    if after == first + len(rows):
+        return np.arange(first, after), after
+    ends = first + np.cumsum([1 + sum(cell.count("\n") for cell in row) for row in rows], dtype=np.int64)
+    return np.concatenate([[first], ends[:-1]]) if rows else ends, int(ends[-1]) if rows else first
+
+
+def _batch(rows: list[list[str]], starts: Lines, header: list[str], name: str) -> pa.RecordBatch:
+    """The columns of rows; a blank line, which has no cell, is no row."""
+    if set(map(len, rows)) - {0, len(header)}:
+        at, row = next((at, row) for at, row in enumerate(rows) if row and len(row) != len(header))
+        raise UnreadableData(
+            f"a row has {len(row)} cells, the header has {len(header)}",
+            where=f"{name}, line {starts[at]}",
+            hint='put the text between double quotes if it holds the delimiter, and double each " inside it',
+        )
+    columns: Iterable[tuple[str, ...]] = zip(*(row for row in rows if row), strict=True) if any(rows) else [()] * len(header)
     return pa.RecordBatch.from_arrays([pa.array(column, pa.string()) for column in columns], header)
 
 

@@ -34,6 +34,7 @@ IN_PLACE = re.compile(
     rb"(?<![%(letter)b])[%(letter)b]{1,2}(?![%(letter)b])|[\x91\x92\xad\xb7]|(?<![A-Za-z%(letter)b])%(sign)b|%(sign)b(?![A-Za-z%(letter)b])"
     % {b"letter": LETTER, b"sign": SIGN}
 )
+FOREIGN = re.compile(rb"(?!([\x80-\xff])\1{2})[\x80-\xff]{4,}")  # a word of another script; not ¡¡¡¡
 # what UTF-8 texts have, whole or broken, and Western texts in one byte a letter hardly ever: Ã or Â and a sign, â€…, ðŸ…
 OF_UTF8 = re.compile(
     rb"[\xc2\xc3][\x80-\xbf]|[\xe1-\xef][\x80-\x9f\xa1-\xbf][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]"
@@ -82,20 +83,20 @@ def _without_mark(raw: bytes, name: str) -> tuple[bytes, str]:
             where=f"{name}, line {whole[0]}",
             hint="two files in one? save each as UTF-8, then join them",
         )
-    in_place, odd = (sum(len(found) for found in pattern.findall(raw)) for pattern in (IN_PLACE, OF_UTF8))
-    if in_place - odd < LEAST_IN_PLACE * len(ABOVE.findall(raw)) or not _is(raw, "cp1252"):
+    in_place, odd, foreign = (sum(len(found[0]) for found in kind.finditer(raw)) for kind in (IN_PLACE, OF_UTF8, FOREIGN))
+    if in_place - odd - foreign < LEAST_IN_PLACE * len(ABOVE.findall(raw)) or not _is(raw, "cp1252"):
         return raw, ""
     return raw.decode("cp1252").encode(), WESTERN
 
 
 def _utf16(raw: bytes) -> str:
-    """UTF-16 without a mark: NULs at the even or the odd places only, or nearly so."""
+    """UTF-16 without a mark: NULs at the even or the odd places, hardly any at the others."""
     if len(raw) % 2 or b"\0" not in raw:
         return ""
     nul = np.frombuffer(raw, np.uint8) == 0
     even, odd = int(nul[::2].sum()), int(nul[1::2].sum())
     encoding = "utf-16-le" if odd > even else "utf-16-be"
-    if min(even, odd) * 10 > max(even, odd) or not _is(raw, encoding):
+    if min(even, odd) * 3 > max(even, odd) or not _is(raw, encoding):
         return ""
     text = raw.decode(encoding)
     many = (even + odd) >= LEAST_NULS * len(raw) or not _is(raw, "utf-8")
@@ -150,7 +151,7 @@ def _check_utf8(text: bytes, name: str) -> None:
         raise UnreadableData(
             f"not UTF-8: byte 0x{text[error.start]:02x} at place {place}",
             where=f"{name}, line {line}",
-            hint=f"save the file as UTF-8 (in Excel: CSV UTF-8); it is not {WESTERN} throughout either",
+            hint="save the file as UTF-8 (in Excel: CSV UTF-8); if two files were joined, convert each before",
         ) from None
 
 

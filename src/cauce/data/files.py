@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import time
 import zipfile
 import zlib
 from contextlib import suppress
@@ -15,8 +16,11 @@ from typing import Any, BinaryIO
 from cauce.errors import DataTooLarge, FileMissing, InputError, Unavailable, UnreadableData, nearest, need
 from cauce.settings import settings
 
-KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".arrow", ".arrows", ".feather", ".ipc")
+TEXT = (".csv", ".tsv", ".jsonl", ".ndjson")
+KINDS = (*TEXT, ".parquet", ".arrow", ".arrows", ".feather", ".ipc")
+PAIR = "_text.txt"  # of a pair; its labels lie beside
 DEEPEST = 3  # archives in archives
+FRESH = 3.0  # seconds: somebody may still be writing
 PIECE = 1 << 20  # bytes unpacked at a time
 
 
@@ -53,7 +57,8 @@ def load(source: str | Path) -> File:
         archive, member = _split(str(source))
         return _unpacked(File(archive, _kind(archive), _download(archive)), member)
     path, member = existing(Path(source))
-    return _unpacked(File(str(path), _kind(path.name), _snapshot(path)), member)
+    raw, notes = _snapshot(path)
+    return _unpacked(File(str(path), _kind(path.name), raw, notes), member)
 
 
 def is_url(source: str | Path) -> bool:
@@ -71,7 +76,7 @@ def existing(path: Path) -> tuple[Path, str]:
     with suppress(OSError):  # a name that is too long is a missing file
         if path.is_file():
             return path, ""
-        pair = path.with_name(path.name + "_text.txt")
+        pair = path.with_name(path.name + PAIR)
         if pair.is_file():
             return pair, ""
         if path.is_dir():
@@ -94,7 +99,7 @@ def _kind(name: str) -> str:
     return PurePosixPath(pure.stem).suffix + ".gz" if pure.suffix == ".gz" else pure.suffix
 
 
-def _snapshot(path: Path) -> bytes:
+def _snapshot(path: Path) -> tuple[bytes, tuple[str, ...]]:
     """The file's bytes. One that is written to meanwhile is refused: its last row may be half a row."""
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
@@ -103,7 +108,8 @@ def _snapshot(path: Path) -> bytes:
         after = os.fstat(file.fileno())
     if (len(raw), before.st_mtime_ns) != (before.st_size, after.st_mtime_ns):
         raise _changed(str(path), before.st_size, after.st_size)
-    return raw
+    fresh = time.time() - after.st_mtime < FRESH and path.suffix in TEXT and not raw.endswith(b"\n")
+    return raw, ("the last line has no end and was written a moment ago: is the file whole?",) if fresh else ()
 
 
 def _download(url: str) -> bytes:
@@ -165,7 +171,7 @@ def _member(name: str, archive: zipfile.ZipFile, wanted: str) -> str:
             hint = nearest(wanted, members) or f"it has: {', '.join(members)}"
             raise FileMissing(f"there is no {wanted} in the archive", where=name, hint=hint)
         return wanted
-    readable = [entry for entry in members if _kind(entry).removesuffix(".gz") in (*KINDS, ".zip")]
+    readable = [entry for entry in members if _kind(entry).removesuffix(".gz") in (*KINDS, ".zip") or entry.endswith(PAIR)]
     if len(readable) != 1:
         if not readable:
             raise FileMissing("the archive has no file of examples", where=name, hint=f"read are: {', '.join(KINDS)}")

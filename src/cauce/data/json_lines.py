@@ -69,6 +69,11 @@ def _check_unicode(key: str, value: Any, where: str) -> None:
 
 def _column(key: str, values: list[Any], starts: list[int], name: str) -> pa.Array | None:
     """The values in their common type: text where they are of several; None where all of them are nested."""
+    types = set(map(type, values)) - {type(None)}
+    if types == {str}:
+        return pa.array(values, pa.string())
+    if types == {bool}:
+        return pa.array(values, pa.bool_())
     kinds = [_kind(value) for value in values]
     found = set(kinds) - {"null"}
     if found & {"list", "nested"}:
@@ -84,8 +89,6 @@ def _column(key: str, values: list[Any], starts: list[int], name: str) -> pa.Arr
             return None
         items = pa.list_(pa.string())
         return pa.array([value and [_as_text(item) for item in value] for value in values], items)
-    if found <= {"bool"} and found:
-        return pa.array(values, pa.bool_())
     if found == {"int"}:
         return pa.array(values, pa.int64())
     if found and found <= {"int", "float"}:
@@ -97,7 +100,7 @@ def _kind(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, list):
-        return "list" if all(isinstance(item, SCALARS) for item in value) else "nested"
+        return "list" if all(item is None or isinstance(item, SCALARS) for item in value) else "nested"
     if isinstance(value, int) and not isinstance(value, bool):
         return "int" if -(2**63) <= value < 2**63 else "large int"
     return "nested" if isinstance(value, dict) else type(value).__name__

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cauce.data.encoding import to_utf8
-from cauce.data.files import File, load
+from cauce.data.files import PAIR, File, load
 from cauce.errors import FileMissing, UnreadableData
 
-TEXTS, LABELS, MAPPING = "_text.txt", "_labels.txt", "mapping.txt"
+LABELS, MAPPING = "_labels.txt", "mapping.txt"
 
 
 def parse(texts: File) -> tuple[pa.Table, npt.NDArray[np.int64], list[str]]:
@@ -24,7 +24,7 @@ def parse(texts: File) -> tuple[pa.Table, npt.NDArray[np.int64], list[str]]:
 
     """
     name, where = Path(texts.name).name, str(Path(texts.name).parent)
-    labels_name = name.removesuffix(TEXTS) + LABELS
+    labels_name = name.removesuffix(PAIR) + LABELS
     try:
         beside = load(_sibling(texts.name, labels_name))
     except FileMissing:

@@ -79,8 +79,12 @@ def _inputs(source: Source, roles: Roles) -> tuple[pa.RecordBatch, list[str]]:
     """The input columns in their types, and what is to be said."""
     notes: list[str] = []
     arrays = []
-    columns = [strings(source, name) for name, kind in roles.inputs.items() if kind == "number"]
-    comma = any(decimal_comma(column) for column in columns)  # one that is certain decides for those that fit both ways
+    written = [
+        strings(source, name)
+        for name, kind in roles.inputs.items()
+        if kind == "number" and pa.types.is_string(source.table.schema.field(name).type)
+    ]
+    comma = any(decimal_comma(column) for column in written)  # one that is certain decides for those that fit both ways
     for name, kind in roles.inputs.items():
         said: list[str] = []
         if kind == "number":

@@ -53,9 +53,9 @@ def read_table(source: str | Path) -> Source:
     """
     file = files.load(source)
     unit: Literal["line", "row"] = "line"
-    if file.name.endswith(pair.TEXTS):
+    if file.name.endswith(files.PAIR):
         table, lines, notes = pair.parse(file)
-    elif file.kind in (".csv", ".tsv", ".jsonl", ".ndjson"):
+    elif file.kind in files.TEXT:
         raw, encoding = to_utf8(file.raw, file.name)
         text = raw.decode()
         is_json = file.kind in (".jsonl", ".ndjson")

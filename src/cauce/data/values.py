@@ -54,15 +54,13 @@ def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def as_text(column: pa.Array) -> pa.Array:
-    """Any flat column as strings, as JSON writes its values."""
+    """Any flat column as strings; a column of whole numbers without decimals, NaN as null."""
     kind = column.type
     if pa.types.is_string(kind):
         return column
     if pa.types.is_floating(kind):
-        numbers = column.cast(pa.float64())
-        if _all_whole(numbers):
-            return numbers.cast(pa.int64()).cast(pa.string())
-        return pa.array([None if value is None else repr(value) for value in numbers.to_pylist()], pa.string())
+        written = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        return (written.cast(pa.int64()) if _all_whole(written) else written).cast(pa.string())
     return column.cast(pa.string())
 
 
