@@ -26,19 +26,25 @@ _CONTINUATION = "[" + "".join(re.escape(char) for char, byte in _BYTES.items() i
 _SEQUENCE = re.compile(
     f"[\u00c2-\u00df]{_CONTINUATION}|[\u00e0-\u00ef]{_CONTINUATION}{{2}}|[\u00f0-\u00f4]{_CONTINUATION}{{3}}"
 )
+_LEFT_OVER = re.compile("[\x80-\x9f\u02c6\u02dc]")  # half a character, still in the wrong letters
 _LIKELY = re.compile("[\u2010-\u203a\u2190-\u21ff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]")  # beside those of `_BYTES`
 
 
 def mended(text: str) -> str:
     """The text as it was meant, where that is certain; otherwise as it is."""
+    better = text
     for _ in range(TIMES):
-        better = _SEQUENCE.sub(_decoded, text)
-        if better == text:
-            break
+        better = _SEQUENCE.sub(_decoded, better)
+    if len(_LEFT_OVER.findall(better)) <= len(_LEFT_OVER.findall(text)):  # more of them: bytes are missing
         text = better
     if ESCAPED_TWICE.search(text):
         text = html.unescape(html.unescape(text))
     return text
+
+
+def broken(text: str) -> bool:
+    """True where UTF-8 was read as Windows-1252, also where it cannot be mended."""
+    return not text.isascii() and _SEQUENCE.sub(_decoded, text) != text
 
 
 def _decoded(match: re.Match[str]) -> str:

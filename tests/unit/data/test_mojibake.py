@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cauce.data.mojibake import mended
+from cauce.data.mojibake import broken, mended
 
 FREE = (0x81, 0x8D, 0x8F, 0x90, 0x9D)  # bytes without a character in Windows-1252
 FINE = [
@@ -38,6 +38,12 @@ def test_utf_8_read_as_windows_1252_is_mended(text: str, times: int) -> None:
         wrong = "".join(bytes([byte]).decode("cp1252") if byte not in FREE else chr(byte) for byte in wrong.encode())
     assert wrong != text
     assert mended(wrong) == text
+
+
+def test_what_lacks_a_byte_is_told_and_left() -> None:
+    assert mended("Ã¢ËœÅ and more") == "Ã¢ËœÅ and more"
+    assert broken("Ã¢ËœÅ and more")
+    assert not any(broken(text) for text in FINE)
 
 
 def test_only_the_wrong_part_of_a_text_is_mended() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from cauce.data.checks.copies import label_codes
 from cauce.data.findings import Examined, Finding
 from cauce.data.language import LANGUAGES, Language, languages
-from cauce.data.mojibake import ESCAPED_TWICE, LOST, mended
+from cauce.data.mojibake import ESCAPED_TWICE, LOST, broken
 
 CARRIED = re.compile(r"(?:https?:\S*|\bhttps?\b|www\.\S+|@\w+)", re.IGNORECASE)
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
@@ -91,10 +91,10 @@ def _encodings(seen: Examined) -> Iterator[Finding]:
     tests: tuple[tuple[str, Callable[[str], bool], str, str, str], ...] = (
         (
             "wrong_encoding",
-            lambda text: not text.isascii() and not ESCAPED_TWICE.search(text) and mended(text) != text,
+            broken,
             "were UTF-8 and were read as Windows-1252",
             "the words are not the ones that the model will be asked",
-            "mend them: --fix",
+            "mend them, where no byte is missing: --fix",
         ),
         (
             "lost_characters",
