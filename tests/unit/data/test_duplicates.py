@@ -74,13 +74,27 @@ def test_long_texts_are_compared_word_by_word() -> None:
     assert near(pa.array([" ".join(words), " ".join(other), " ".join(far)])).tolist() == [0, 0, 2]
 
 
-def test_likeness_is_not_handed_on_from_row_to_row() -> None:
+def chain() -> list[str]:
+    """Texts of which each is a letter away from the one before it."""
     letters = list("uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece")
-    chain = []
+    out = []
     for place in range(40):
         letters[place] = "x" if letters[place] != " " else " "
-        chain.append("".join(letters))
-    assert len(set(near(pa.array(chain)))) > 3
+        out.append("".join(letters))
+    return list(dict.fromkeys(out))
+
+
+def test_likeness_is_not_handed_on_from_row_to_row() -> None:
+    assert len(set(near(pa.array(chain())))) > 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_groups_could_be_drawn_in_several_ways_the_order_does_not_decide(seed: int) -> None:
+    def partition(texts: list[str]) -> set[frozenset[str]]:
+        groups = near(pa.array(texts))
+        return {frozenset(texts[row] for row in np.flatnonzero(groups == first)) for first in groups}
+
+    assert partition(random.Random(seed).sample(chain(), len(chain()))) == partition(chain())
 
 
 def test_a_null_is_alone_and_no_rows_are_no_groups() -> None:
