@@ -131,7 +131,7 @@ def _reasons(source: Source, columns: Columns, against: Dataset | None) -> list[
     seen = examine(source, dataset(source, columns))
     reasons = np.full(source.table.num_rows, "no text or no label", object)
     reasons[seen.places] = ""
-    if not seen.has_text:
+    if not seen.data.has_text:
         return list(reasons)
     own = np.full(len(seen.data), "", object)
     for row, text in enumerate(seen.texts):
@@ -141,7 +141,7 @@ def _reasons(source: Source, columns: Columns, against: Dataset | None) -> list[
     own[conflicting(exact, labels)] = "one text with more than one label"
     if against is not None:
         groups = duplicates.near(seen.data.texts())
-        shared = duplicates.overlap(seen.data.texts(), against.texts())
+        shared = duplicates.overlap(seen.data, against)
         held = np.isin(groups, groups[shared.partners])
         own[held & (own == "")] = "in the test"
     left = np.flatnonzero(own == "")

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cauce.data import shingles
+from cauce.data.dataset import Dataset
 from cauce.text.normalize import Normalizer
 from cauce.text.threads import run_sliced
 
@@ -80,14 +81,22 @@ def near(texts: pa.Array) -> Integers:
     return _first_rows(codes)
 
 
-def overlap(first: pa.Array, second: pa.Array) -> Overlap:
-    """Which texts of `second` stand in `first`, exactly or nearly."""
+def overlap(first: Dataset, second: Dataset) -> Overlap:
+    """Which rows of `second` stand in `first`: by their texts; in a table without any, by all columns, exactly only."""
     edge = len(first)
-    both = pa.concat_arrays([first.cast(pa.large_string()), second.cast(pa.large_string())])
-    exact, alike = same(both)[edge:], near(both)[edge:]
-    found = np.flatnonzero(exact < edge)
-    others = np.flatnonzero((alike < edge) & (exact >= edge))
-    return Overlap(found, others, np.concatenate([exact[found], alike[others]]))
+    if first.has_text:
+        both = pa.concat_arrays([data.texts().cast(pa.large_string()) for data in (first, second)])
+        exact, alike = same(both), near(both)
+    else:
+        exact = alike = same_rows(pa.concat_batches([first.rows, second.rows.cast(first.rows.schema)]))
+    found = np.flatnonzero(exact[edge:] < edge)
+    others = np.flatnonzero((alike[edge:] < edge) & (exact[edge:] >= edge))
+    return Overlap(found, others, np.concatenate([exact[edge + found], alike[edge + others]]))
+
+
+def groups(data: Dataset) -> Integers:
+    """For each row the first one that says the same: near duplicates; in a table without texts, equal rows."""
+    return near(data.texts()) if data.has_text else same_rows(data.rows)
 
 
 def keys(texts: pa.Array) -> pa.Array:

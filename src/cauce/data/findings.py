@@ -100,18 +100,13 @@ class Examined:
     places: npt.NDArray[np.int64]
     texts: list[str]
 
-    @property
-    def has_text(self) -> bool:
-        """True where an input is a text."""
-        return any(column.type == "text" for column in self.data.inputs)
-
     def samples(self, rows: Iterable[int], limit: int = SAMPLES) -> tuple[Sample, ...]:
         """The first of these rows of `data`."""
         chosen = [int(row) for row, _ in zip(rows, range(limit), strict=False)]
         return tuple(Sample(int(self.source.lines[self.places[row]]), shown(self._shown(row))) for row in chosen)
 
     def _shown(self, row: int) -> str:
-        if self.has_text:
+        if self.data.has_text:
             return self.texts[row]
         return ", ".join(str(value) for value in self.data.rows.slice(row, 1).to_pylist()[0].values())
 
@@ -119,8 +114,7 @@ class Examined:
 def examine(source: Source, data: Dataset) -> Examined:
     """A file and the dataset that was made of it."""
     lines = data.lines if data.lines is not None else source.lines
-    has_text = any(column.type == "text" for column in data.inputs)
-    texts = data.texts().to_pylist() if has_text else [""] * len(data)
+    texts = data.texts().to_pylist() if data.has_text else [""] * len(data)
     return Examined(source, data, np.searchsorted(source.lines, lines), texts)
 
 

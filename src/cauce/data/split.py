@@ -41,20 +41,13 @@ def split(data: Dataset, shares: tuple[float, ...], seed: int, *, by: By = "auto
 
     """
     data.check_trainable()
-    groups = _groups(data)
+    groups = duplicates.groups(data)
     if by == "time" or (by == "auto" and data.time is not None):
         places, notes = _by_time(data, shares, groups)
     else:
         places, notes = _by_label(data, shares, groups, seed)
     parts = [data.take(np.flatnonzero(places == part)) for part in range(len(shares))]
     return (replace(parts[0], notes=(*data.notes, *notes)), *parts[1:])
-
-
-def _groups(data: Dataset) -> Integers:
-    """For each row the first one that says the same: near duplicates; in a table without texts, equal rows."""
-    if any(column.type == "text" for column in data.inputs):
-        return duplicates.near(data.texts())
-    return duplicates.same_rows(data.rows)
 
 
 def _by_label(data: Dataset, shares: tuple[float, ...], groups: Integers, seed: int) -> tuple[Integers, list[str]]:
@@ -77,8 +70,8 @@ def _by_label(data: Dataset, shares: tuple[float, ...], groups: Integers, seed: 
             part_of[shuffled[end - held_out[part - 1] : end]] = part
     notes = []
     if moved := len(data) - len(first):
-        what = "repeat another row, exactly or nearly" if data.rows.num_columns else "are equal"
-        notes.append(f"{moved} row(s) {what}: each is in the same part as the row that it repeats")
+        how = ", exactly or nearly" if data.has_text else ""
+        notes.append(f"{moved} row(s) repeat another{how}: each is in the same part as the row that it repeats")
     return part_of[groups], notes
 
 

@@ -197,10 +197,10 @@ def _parts(
     else:
         parts = {"train": whole, **given}
     for part, rows in given.items():
-        shared = overlap(whole.texts(), rows.texts())
+        shared = overlap(whole, rows)
         for count, how in ((len(shared.exact), "are"), (len(shared.near), "have a near duplicate")):
             if count:
-                notes.append(f"{count} text(s) of {part} {how} in the training data too: its figures are too good by that")
+                notes.append(f"{count} row(s) of {part} {how} in the training data too: its figures are too good by that")
     return parts, "test" if "test" in given else "dev", notes
 
 

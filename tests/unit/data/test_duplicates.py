@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +12,15 @@ from hypothesis import given
 from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
+from cauce.data.dataset import Dataset
 from cauce.data.duplicates import near, overlap, same
+from cauce.model.manifest import Input
 
 TWEET = "Mañana viajo a Perú con toda mi familia, qué ganas de llegar ya"
+
+
+def dataset(column: pa.Array, kind: Literal["text", "number"]) -> Dataset:
+    return Dataset(pa.record_batch({"one": column}), (Input(name="one", type=kind),), pa.array(["x"] * len(column)), "made.csv")
 
 
 def together(*texts: str | None) -> bool:
@@ -104,10 +111,15 @@ def test_a_null_is_alone_and_no_rows_are_no_groups() -> None:
 
 
 def test_the_overlap_names_exact_and_near_copies_and_their_partners() -> None:
-    first = pa.array(["nothing of the kind at all", TWEET, "the quick brown fox jumps"])
-    second = pa.array(["the quick brown fox jumps", "something else entirely", TWEET.upper()])
+    first = dataset(pa.array(["nothing of the kind at all", TWEET, "the quick brown fox jumps"]), "text")
+    second = dataset(pa.array(["the quick brown fox jumps", "something else entirely", TWEET.upper()]), "text")
     found = overlap(first, second)
     assert (found.exact.tolist(), found.near.tolist(), found.partners.tolist()) == ([0], [2], [2, 1])
+
+
+def test_rows_of_a_table_overlap_where_they_are_equal() -> None:
+    found = overlap(dataset(pa.array([1.0, 2.0, 3.0]), "number"), dataset(pa.array([3.0, 4.0]), "number"))
+    assert (found.exact.tolist(), found.near.tolist(), found.partners.tolist()) == ([0], [], [2])
 
 
 def test_equal_values_have_the_first_row_of_them() -> None:

@@ -75,7 +75,7 @@ def test_texts_that_are_in_training_and_test_are_told(parts: dict[str, Path], tm
         parts["test"].read_text("utf-8") + "".join(parts["train"].read_text("utf-8").splitlines(True)[1:4]), "utf-8"
     )
     run = cauce.train(parts["train"], dev=parts["dev"], test=leak, out=tmp_path / "model")
-    assert any(note.startswith("3 text(s) of test") for note in run.notes)
+    assert any(note.startswith("3 row(s) of test") for note in run.notes)
 
 
 def test_a_model_of_noise_is_not_said_to_be_good(tmp_path: Path) -> None:

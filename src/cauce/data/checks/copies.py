@@ -26,14 +26,14 @@ def look(seen: Examined) -> Iterator[Finding]:
         share = f"{len(twice)} of {size} rows ({len(twice) / size:.1%})"
         yield Finding(
             "exact_duplicates",
-            "warning" if seen.has_text else "info",
+            "warning" if seen.data.has_text else "info",
             len(twice),
-            f"{share} {'repeat an earlier text' if seen.has_text else 'have the same values as an earlier row'}",
-            TOO_GOOD if seen.has_text else "with few columns that is usual; check that no row was exported twice",
-            "keep each once: --fix" if seen.has_text else "nothing, if these are different cases",
+            f"{share} {'repeat an earlier text' if seen.data.has_text else 'have the same values as an earlier row'}",
+            TOO_GOOD if seen.data.has_text else "with few columns that is usual; check that no row was exported twice",
+            "keep each once: --fix" if seen.data.has_text else "nothing, if these are different cases",
             seen.samples(_with_first(exact, twice), 2 * SAMPLES),
         )
-    if not seen.has_text:
+    if not seen.data.has_text:
         return
     torn = conflicting(exact, labels)
     if len(torn):
@@ -64,9 +64,9 @@ def look(seen: Examined) -> Iterator[Finding]:
 
 def overlap(seen: Examined, test: Dataset) -> Iterator[Finding]:
     """Which rows of the test stand in the file too; the samples are rows of the file, each with its copy."""
-    if not seen.has_text:
+    if not seen.data.has_text:
         return
-    shared = duplicates.overlap(seen.data.texts(), test.texts())
+    shared = duplicates.overlap(seen.data, test)
     exact, near = len(shared.exact), len(shared.near)
     partners = shared.partners
     for code, severity, count, rows, how in (
@@ -87,7 +87,7 @@ def overlap(seen: Examined, test: Dataset) -> Iterator[Finding]:
 
 def same_rows(seen: Examined) -> Integers:
     """For each row the first row with the same inputs, (n,). White space around a text does not count."""
-    if seen.has_text and seen.data.rows.num_columns == 1:
+    if seen.data.has_text and seen.data.rows.num_columns == 1:
         return duplicates.same(pa.array([text.strip() for text in seen.texts], pa.large_string()))
     return duplicates.same_rows(seen.data.rows)
 

@@ -27,7 +27,7 @@ BOUND, LEAST_BOUND = 0.3, 50  # Cramér's V of language and label, and rows of e
 
 def look(seen: Examined) -> Iterator[Finding]:
     """Odd rows, encodings, languages."""
-    if not seen.has_text:
+    if not seen.data.has_text:
         return
     yield from _odd(seen)
     yield from _encodings(seen)
