@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cauce.cli import doctor, evaluate, init, label, predict, show, train
+from cauce.cli import check, doctor, evaluate, init, label, predict, show, train
 from cauce.errors import CauceError, Interrupted
 
 
@@ -64,11 +64,12 @@ def root(
     """One text model, every current: from a labeled file to a model in production."""
 
 
+app.command("init", epilog=init.EXAMPLES)(init.init)
+app.command("label", epilog=label.EXAMPLES)(label.label)
+app.command("check", epilog=check.EXAMPLES)(check.check)
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
-app.command("init", epilog=init.EXAMPLES)(init.init)
-app.command("label", epilog=label.EXAMPLES)(label.label)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
 

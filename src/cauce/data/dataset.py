@@ -62,6 +62,11 @@ class Dataset:
             lines=None if self.lines is None else self.lines[index],
         )
 
+    @property
+    def has_text(self) -> bool:
+        """True where an input is a text."""
+        return any(column.type == "text" for column in self.inputs)
+
     def texts(self) -> pa.Array:
         """What a reader reads of each row, (n,): its text columns joined by a line feed; the only one as it is."""
         return joined([column for column, one in zip(self.rows.columns, self.inputs, strict=True) if one.type == "text"])

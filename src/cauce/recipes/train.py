@@ -20,6 +20,7 @@ from cauce.data.augment import Augment
 from cauce.data.augment import augment as augmented
 from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
+from cauce.data.duplicates import overlap
 from cauce.data.read import read, read_for
 from cauce.data.split import split
 from cauce.errors import InputError, UnknownName, nearest
@@ -216,22 +217,19 @@ def _parts(
             given[part] = read_for(path, whole.inputs, like, target=whole.target)
     if not given:
         train, dev_part, test_part = split(whole, THREE_PARTS, seed)
-        return {"train": train, "dev": dev_part, "test": test_part}, "test", notes
+        return {"train": train, "dev": dev_part, "test": test_part}, "test", list(train.notes)
     if "dev" not in given:
         train, dev_part = split(whole, TWO_PARTS, seed)
         parts = {"train": train, "dev": dev_part, **given}
+        notes = list(train.notes)
     else:
         parts = {"train": whole, **given}
-    seen = set(_keys(whole))
     for part, rows in given.items():
-        if shared := sum(row in seen for row in _keys(rows)):
-            notes.append(f"{shared} row(s) of {part} are in the training data too: its figures are too good by that")
+        shared = overlap(whole, rows)
+        for count, how in ((len(shared.exact), "are"), (len(shared.near), "have a near duplicate")):
+            if count:
+                notes.append(f"{count} row(s) of {part} {how} in the training data too: its figures are too good by that")
     return parts, "test" if "test" in given else "dev", notes
-
-
-def _keys(data: Dataset) -> list[tuple[Any, ...]]:
-    """Each row's inputs, to find equal ones."""
-    return list(zip(*(column.to_pylist() for column in data.rows.columns), strict=True))
 
 
 def _augmentation(augment: Augment | None) -> dict[str, Any]:

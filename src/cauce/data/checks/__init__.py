@@ -1,0 +1,1 @@
+"""What the data doctor looks at, one file a subject: each check gives the findings of a file."""
