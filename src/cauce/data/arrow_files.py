@@ -21,10 +21,10 @@ def parse(raw: bytes, kind: str, name: str) -> tuple[pa.Table, list[str]]:
     """
     try:
         table = _open(raw, kind)
+        table.validate(full=True)  # before anything else: offsets in a damaged file lead out of its memory
         if table.nbytes > settings().max_data_bytes:
             hint = "train on a part of it, or raise CAUCE_MAX_DATA_BYTES"
             raise DataTooLarge(f"{table.nbytes} bytes when unpacked", where=name, hint=hint)
-        table.validate(full=True)
         nested = [field.name for field in table.schema if _is_nested(field.type)]
         repeated = [column for column, times in Counter(table.column_names).items() if times > 1]
         if repeated:
@@ -33,7 +33,7 @@ def parse(raw: bytes, kind: str, name: str) -> tuple[pa.Table, list[str]]:
         for at, field in enumerate(table.schema):
             if pa.types.is_dictionary(field.type):
                 table = table.set_column(at, field.name, table.column(at).cast(field.type.value_type))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise UnreadableData(
             f"not {kind.removeprefix('.')}: {reason}", where=name, hint="was the file cut? copy it again"

@@ -129,7 +129,7 @@ def decide(source: Source, columns: Columns) -> Roles:
 
     Raises:
         ColumnMissing: a column that was named is not there, or has two roles; or no label or no input can be told.
-        UnreadableData: an input that was named is a list.
+        UnreadableData: a column that was named is a list, and not the label alone.
 
     """
     names = source.table.column_names
@@ -144,9 +144,10 @@ def decide(source: Source, columns: Columns) -> Roles:
     free = [name for name in names if name not in named]
     given = {name: kind for kind in INPUTS for name in getattr(columns, kind)}
     roles = Roles(given, tuple(dict.fromkeys(columns.label)))
-    for name in roles.inputs:
-        if pa.types.is_nested(source.table.schema.field(name).type):
-            raise UnreadableData(f'"{name}" holds lists', where=source.name, hint="only a label may be a list")
+    for name, role in named.items():
+        may_be_list = role == "ignore" or columns.label == (name,)
+        if not may_be_list and pa.types.is_nested(source.table.schema.field(name).type):
+            raise UnreadableData(f'"{name}" holds lists', where=source.name, hint="only the label may be a list")
     text = None
     if not columns.text and not columns.only:
         text = _usual(free, "text") or _longer(source, free, columns.label)
@@ -190,7 +191,11 @@ def _usual(names: list[str], role: str) -> str | None:
 
 def _longer(source: Source, free: list[str], label: tuple[str, ...]) -> str | None:
     """Of two columns, the one with the longer texts, or the one that is not the label; a table of a number has none."""
-    left = [name for name in free if name.strip().lower() not in NAMES["label"]]
+    left = [
+        name
+        for name in free
+        if name.strip().lower() not in NAMES["label"] and not pa.types.is_nested(source.table.schema.field(name).type)
+    ]
     if len(source.table.column_names) != 2 or not left or (label and left == list(label)):
         return None
     longest = max(left, key=lambda name: _length(source, name))

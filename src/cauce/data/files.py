@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
+import struct
 import time
 import zipfile
 import zlib
@@ -19,6 +21,9 @@ from cauce.settings import settings
 TEXT = (".csv", ".tsv", ".jsonl", ".ndjson")
 KINDS = (*TEXT, ".parquet", ".arrow", ".arrows", ".feather", ".ipc")
 PAIR = "_text.txt"  # of a pair; its labels lie beside
+BROKEN_ZIP = (  # all that zipfile raises of damaged archives; RuntimeError: of encrypted ones
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, OverflowError, RuntimeError,
+)  # fmt: skip
 DEEPEST = 3  # archives in archives
 FRESH = 3.0  # seconds: somebody may still be writing
 PIECE = 1 << 20  # bytes unpacked at a time
@@ -157,7 +162,7 @@ def _unpacked(file: File, member: str, depth: int = 0) -> File:
             chosen = _member(file.name, archive, wanted)
             with archive.open(chosen) as unpacked:
                 raw = _bounded(unpacked, f"{file.name}/{chosen}")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:  # RuntimeError: encrypted
+    except BROKEN_ZIP as error:
         raise UnreadableData(f"the zip cannot be unpacked: {error}", where=file.name, hint="unpack it first") from None
     notes = () if member else (f"read from the archive: {chosen}",)
     return _unpacked(File(f"{file.name}/{chosen}", _kind(chosen), raw, (*file.notes, *notes)), inner, depth + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import feather, ipc, parquet
@@ -11,7 +12,7 @@ from pyarrow import feather, ipc, parquet
 from cauce.data.columns import Columns
 from cauce.data.read import read
 from cauce.data.tables import read_table
-from cauce.errors import DataTooLarge, EmptyData, UnreadableData
+from cauce.errors import DataTooLarge, EmptyData, InputError, UnreadableData
 from cauce.settings import settings
 
 TABLE = pa.table(
@@ -115,3 +116,22 @@ def test_lists_are_several_labels_a_row(tmp_path: Path) -> None:
     table = pa.table({"text": ["a", "b", "c"], "label": pa.array([["y", "x"], [], None], pa.list_(pa.string()))})
     data = read(written(tmp_path, "data.parquet", table))
     assert (data.task, data.labels.to_pylist()) == ("multilabel", [["x", "y"], []])
+
+
+@pytest.mark.parametrize("name", ["data.parquet", "file.arrow", "stream.arrow"])
+def test_a_damaged_file_is_refused_or_read_and_fails_in_no_other_way(name: str, tmp_path: Path) -> None:
+    # offsets that lead out of the file's memory end the process where they are followed before they are checked
+    path = written(tmp_path, name, TABLE.append_column("tags", pa.array([["a"], [], None])))
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    hints = []
+    for _ in range(300):
+        raw = bytearray(whole)
+        for place in random.integers(0, len(raw), 3):
+            raw[place] = random.integers(0, 256)
+        path.write_bytes(raw)
+        try:
+            read(path, Columns(number=("age", "spent"))).sha256()
+        except InputError as error:
+            hints.append(error.hint)
+    assert hints
+    assert all(hints)

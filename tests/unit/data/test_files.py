@@ -7,9 +7,11 @@ import io
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import fsspec
+import numpy as np
 import pytest
 
 from cauce.data.read import read
@@ -174,3 +176,13 @@ def test_the_bank_campaign_is_read_from_its_archive(real_data: Callable[[str], P
     types = {one.name: one.type for one in data.inputs}
     assert (types["age"], types["job"], types["housing"], types["pdays"]) == ("number", "category", "boolean", "number")
     assert "read with semicolons between the cells" in data.notes
+
+
+def test_a_damaged_zip_is_refused_or_read_and_fails_in_no_other_way(tmp_path: Path) -> None:
+    whole, random = zip_bytes({"data.csv": TABLE}), np.random.default_rng(0)
+    for size in range(1, len(whole)):
+        raw = bytearray(whole)
+        raw[int(random.integers(0, len(raw)))] = int(random.integers(0, 256))
+        (tmp_path / "data.zip").write_bytes(raw[:size] if size % 2 else raw)
+        with suppress(InputError):
+            read(tmp_path / "data.zip")

@@ -135,3 +135,9 @@ def test_the_task_and_the_types_are_part_of_the_hash(tmp_path: Path) -> None:
         Columns(text=("text", "age")),
     ]
     assert len({read(path, columns).sha256() for columns in ways}) == len(ways)
+
+
+@pytest.mark.parametrize("columns", [Columns(label=("label", "y")), Columns(label=("y",), id="label"), Columns(time="label")])
+def test_a_list_is_nothing_but_the_label(columns: Columns, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match='"label" holds lists'):
+        read(written(tmp_path, '{"text":"a","label":["x"],"y":1}', name="data.jsonl"), columns)
