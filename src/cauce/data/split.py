@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -66,8 +67,9 @@ def _by_label(data: Dataset, shares: tuple[float, ...], groups: Integers, seed: 
             )
         shuffled = random.permutation(members)
         held_out = [max(1, round(share * len(members))) for share in shares[1:]]
-        for part, end in enumerate(np.cumsum(held_out), start=1):
-            part_of[shuffled[end - held_out[part - 1] : end]] = part
+        edges = np.cumsum([0, len(members) - sum(held_out), *held_out])
+        for part, (start, end) in enumerate(pairwise(edges)):
+            part_of[shuffled[start:end]] = part
     notes = []
     if moved := len(data) - len(first):
         how = ", exactly or nearly" if data.has_text else ""
