@@ -26,7 +26,7 @@ def evaluate(
         model: a loaded one, or its folder.
         data: a file, or `x_text.txt` beside `x_labels.txt`.
         text: the column of the text, where it is not called as the model calls it; without it, that is guessed.
-        label: the column of the label, or the 0/1 columns of several; guessed without.
+        label: the column of the label, or the 0/1 columns of several; without it that of the number, or guessed.
         label_delimiter: what stands between the labels of one cell.
 
     Raises:
@@ -37,5 +37,6 @@ def evaluate(
     opened = model if isinstance(model, Model) else load(model)
     labels = (label,) if isinstance(label, str) else tuple(label or ())
     columns = Columns(label=labels, label_delimiter=label_delimiter, task=opened.task)
-    examples = read_for(data, opened.manifest.inputs, columns.naming(text, None))
+    target = opened.labels[0] if opened.task == "regression" else ""
+    examples = read_for(data, opened.manifest.inputs, columns.naming(text, None), target=target)
     return evaluation.evaluate(opened, examples.rows, examples.truth(opened.labels))

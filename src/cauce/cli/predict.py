@@ -174,8 +174,8 @@ def _object(text: str, model: Model) -> dict[str, Any]:
     """
     row, code = _row(text.encode(errors="replace"), None)
     if code:
-        names = ", ".join(f'"{one.name}"' for one in model.manifest.inputs[:3])
-        raise InputError(f"not a JSON object: {text[:40]}", hint=f"this model reads columns: {{{names}: …}}")
+        names = ", ".join(f'"{one.name}": …' for one in model.manifest.inputs)
+        raise InputError(f"not a JSON object: {text[:40]}", hint=f"this model reads columns, so give a row: '{{{names}}}'")
     return row
 
 
