@@ -94,7 +94,7 @@ def _answer(model: Model, answer: Prediction) -> dict[str, Any]:
     """An answer under the names that the Arrow columns have."""
     return {
         "label": answer.label,
-        **({"labels": list(answer.labels or ())} if model.task == "multilabel" else {}),
+        **({"labels": answer.labels} if model.task == "multilabel" else {}),
         "score": answer.score,
         "scores": answer.scores,
         "error": answer.error,
