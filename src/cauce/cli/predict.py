@@ -159,7 +159,7 @@ def _row(line: bytes | None, text_column: str | None) -> tuple[dict[str, Any], s
         return nothing, "invalid_utf8"
     if text.startswith("{"):
         with suppress(ValueError, RecursionError):
-            row = codec.loads(text)
+            row = codec.loads(text, parse_constant=lambda name: None)  # NaN, as some write what is missing, is no JSON
             if isinstance(row, dict):
                 return row, None
     return (nothing, "wrong_type") if text_column is None else ({text_column: text}, None)

@@ -240,7 +240,9 @@ def test_a_label_of_one_row_of_several_labels_is_trained_on(seed: int) -> None:
     sets[7] = ["a", "rare"]
     texts = pa.array([f"{chr(97 + i % 26) * 9} {i * 7919} words of row" for i in range(90)])
     inputs = (Input(name="text", type="text"),)
-    data = Dataset(pa.record_batch({"text": texts}), inputs, pa.array(sets, pa.list_(pa.string())), "made.csv", task="multilabel")
+    data = Dataset(
+        pa.record_batch({"text": texts}), inputs, pa.array(sets, pa.list_(pa.string())), "made.csv", task="multilabel"
+    )
     parts = split(data, (0.7, 0.15, 0.15), seed)
     assert "rare" in parts[0].counts()
     assert sum(len(part) for part in parts) == 90
