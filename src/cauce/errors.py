@@ -6,7 +6,7 @@ CauceError                        exit 1  http 500
 │   ├── ColumnMissing                                a column that is not there; the nearest is named
 │   ├── UnreadableData                               no known encoding, a NUL byte, a ragged row, not JSON
 │   ├── LineTooLong                       http 413   a line or cell over the limit
-│   ├── DataTooLarge                      http 413   a file over the limit, unpacked
+│   ├── DataTooLarge                      http 413   a file over the limit, unpacked, or a model too large
 │   ├── EmptyData                                    a file without rows
 │   ├── TooFewLabels                                 one class only, or a class too small to split
 │   ├── UnknownLabel                                 a label that the model was not trained on
@@ -92,7 +92,7 @@ class LineTooLong(InputError):
 
 
 class DataTooLarge(InputError):
-    """A file over the limit, unpacked."""
+    """A file over the limit, unpacked; or a model of it would not fit into memory."""
 
     code, http_status = "data_too_large", 413
 

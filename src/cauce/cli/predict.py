@@ -94,7 +94,7 @@ def _answer(model: Model, answer: Prediction) -> dict[str, Any]:
     """An answer under the names that the Arrow columns have."""
     return {
         "label": answer.label,
-        **({"labels": list(answer.labels or ())} if model.task == "multilabel" else {}),
+        **({"labels": answer.labels} if model.task == "multilabel" else {}),
         "score": answer.score,
         "scores": answer.scores,
         "error": answer.error,
@@ -159,7 +159,7 @@ def _row(line: bytes | None, text_column: str | None) -> tuple[dict[str, Any], s
         return nothing, "invalid_utf8"
     if text.startswith("{"):
         with suppress(ValueError, RecursionError):
-            row = codec.loads(text)
+            row = codec.loads(text, parse_constant=lambda name: None)  # NaN, as some write what is missing, is no JSON
             if isinstance(row, dict):
                 return row, None
     return (nothing, "wrong_type") if text_column is None else ({text_column: text}, None)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 RESAMPLES = 1000
+MOST_AREAS = 200  # labels: of more, the intervals of `roc_auc` would take minutes
 BLOCK = 100  # resamples at a time: bounds the memory
 PER_CLASS = ("precision", "recall", "f1")
 
@@ -40,8 +41,8 @@ class Report:
     Attributes:
         headline: the name of the figure that says most; more of it is better.
         metrics: by name. Classification: accuracy, macro_f1, micro_f1, macro_recall, macro_precision, log_loss, roc_auc (left
-            out where the rows have one label only), ece. Multilabel: the same without ece; accuracy counts rows whose labels
-            are all right; hamming_loss besides. Regression: r2, mae, rmse, pearson.
+            out where the rows have one label only, or there are over 200), ece. Multilabel: the same without ece; accuracy
+            counts rows whose labels are all right; hamming_loss besides. Regression: r2, mae, rmse, pearson.
         per_class: by label, then precision, recall and f1. Empty for a regression.
         counts: how many rows have each label.
         confusion: classification: (labels, labels + 1) counts, truth by row; the last column is "no answer". Else None.
@@ -105,7 +106,8 @@ class Areas:
     """The mean area under the ROC curve of several labels: the chance that a row of the label ranks over one that is not."""
 
     def __init__(self, true: Floats, scores: Floats) -> None:
-        inside = [j for j in range(true.shape[1]) if 0 < true[:, j].sum() < len(true)]
+        many = true.shape[1] > MOST_AREAS
+        inside = [] if many else [j for j in range(true.shape[1]) if 0 < true[:, j].sum() < len(true)]
         self._ranks = [(true[:, j], *_ties(scores[:, j])) for j in inside]
 
     def figures(self, weights: Floats) -> dict[str, Floats]:
