@@ -303,8 +303,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
+def writing(place: Path, *, instead: str = "--out") -> Iterator[None]:
     """Turn the system's errors of writing into ours.
+
+    Args:
+        instead: the option or variable that names another place.
 
     Raises:
         StorageFull: no space, quota or file-size limit.
@@ -316,9 +319,10 @@ def writing(place: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageFull(
-                f"no space left to write {place}", hint="free some space, or write elsewhere with --out"
+                f"no space left to write {place}", hint=f"free some space, or write elsewhere with {instead}"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG):
             reason = (error.strerror or str(error)).lower()
-            raise CannotWrite(f"cannot write {place}: {reason}", hint="choose a folder that you may write to") from error
+            hint = f"choose a folder that you may write to with {instead}"
+            raise CannotWrite(f"cannot write {place}: {reason}", hint=hint) from error
         raise
