@@ -90,6 +90,11 @@ class Follower:
         self._thread.start()
 
     @property
+    def current(self) -> tuple[Model, Status]:
+        """The model that serves now and its status, of one moment."""
+        return self._serving
+
+    @property
     def model(self) -> Model:
         """The model that serves now."""
         return self._serving[0]
