@@ -9,7 +9,8 @@ from cauce.data.columns import Columns
 from cauce.data.read import read_for
 from cauce.evaluation import evaluate as evaluation
 from cauce.evaluation.metrics import Report
-from cauce.model.model import Model, load
+from cauce.model.model import Model
+from cauce.registry.named import load
 
 
 def evaluate(
@@ -23,7 +24,7 @@ def evaluate(
     """Ask a model the rows of a labeled file and report its figures, each with a 95 % interval.
 
     Args:
-        model: a loaded one, or its folder.
+        model: a loaded one, or what `load` takes.
         data: a file, or `x_text.txt` beside `x_labels.txt`.
         text: the column of the text, where it is not called as the model calls it; without it, that is guessed.
         label: the column of the label, or the 0/1 columns of several; without it that of the number, or guessed.
