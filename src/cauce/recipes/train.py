@@ -292,8 +292,11 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _mlmodel(model: Model) -> str:
-    """MLflow's description of the folder: who loads it. JSON is YAML."""
-    types = {"text": "string", "category": "string", "number": "double", "boolean": "boolean"}
+    """MLflow's description of the folder: who loads it. JSON is YAML.
+
+    MLflow reads a missing boolean as false, and refuses 0 and 1 and a category of numbers: such columns pass as they are.
+    """
+    types = {"text": "string", "category": "any", "number": "double", "boolean": "any"}
     inputs = [{"name": one.name, "type": types[one.type], "required": True} for one in model.manifest.inputs]
     return (
         json.dumps(
