@@ -35,8 +35,9 @@ def standing(connection: sqlite3.Connection, *, name: str | None = None, version
     """Name, alias and latest move of every pointer: those of a name, or those that name a version."""
     rows = connection.execute(
         f"""SELECT first.name, first.alias, {", ".join(f"latest.{field}" for field in FIELDS.split(", "))}
-            FROM move AS first INDEXED BY first_move CROSS JOIN move AS latest ON latest.name = first.name AND latest.alias = first.alias
-                AND latest.generation = (SELECT max(generation) FROM move WHERE name = first.name AND alias = first.alias)
+            FROM move AS first INDEXED BY first_move
+            CROSS JOIN move AS latest ON latest.name = first.name AND latest.alias = first.alias AND latest.generation =
+                (SELECT max(generation) FROM move WHERE name = first.name AND alias = first.alias)
             WHERE first.generation = 1 AND latest.version IS NOT NULL
                 AND (? IS NULL OR first.name = ?) AND (? IS NULL OR latest.version = ?)""",  # noqa: S608  (constants)
         (name, name, version, version),
