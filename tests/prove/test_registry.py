@@ -96,7 +96,7 @@ def whole(registry: Registry) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_kill_at_every_step(step: str, registry: Registry, folders: list[Path]) -> None:
-    first, _ = (version.version for version in registry.versions("m"))
+    first = registry.versions("m")[0].version
     commands = {
         "register": ["register", "m", str(folders[2])],
         "promote": ["promote", f"m@{first}", "--reason", "x"],
