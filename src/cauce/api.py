@@ -7,7 +7,9 @@ from pathlib import Path
 
 from cauce.data.columns import Columns
 from cauce.data.read import read_for
+from cauce.evaluation import compare as comparison
 from cauce.evaluation import evaluate as evaluation
+from cauce.evaluation.compare import Comparison
 from cauce.evaluation.metrics import Report
 from cauce.model.model import Model, load
 
@@ -39,3 +41,39 @@ def evaluate(
     columns = Columns(label=labels, label_delimiter=label_delimiter, task=opened.task)
     examples = read_for(data, opened.manifest.inputs, columns.naming(text, None))
     return evaluation.evaluate(opened, examples.rows, examples.truth(opened.labels))
+
+
+def compare(
+    a: Model | str | Path,
+    b: Model | str | Path,
+    data: str | Path,
+    *,
+    metric: str | None = None,
+    margin: float | None = None,
+    text: str | None = None,
+    label: str | Sequence[str] | None = None,
+    label_delimiter: str | None = None,
+) -> Comparison:
+    """Ask two models the rows of a labeled file and say whether B is better than A, beyond chance.
+
+    Args:
+        a, b: loaded ones, or their folders.
+        data: a file, or `x_text.txt` beside `x_labels.txt`.
+        metric: what the verdict is about. [default: macro F1; R2 of a regression]
+        margin: how much worse B may be and still count as not worse: points of a share, else the figure's own unit.
+        text, label, label_delimiter: as in `evaluate`.
+
+    Raises:
+        InputError, ModelFolderError: see `cauce.errors`.
+        NotComparable: models of different tasks, labels or inputs.
+
+    """
+    first, second = (model if isinstance(model, Model) else load(model) for model in (a, b))
+    labels = (label,) if isinstance(label, str) else tuple(label or ())
+    columns = Columns(label=labels, label_delimiter=label_delimiter, task=first.task)
+    known = comparison.labels_of_both(first, second)
+    examples = read_for(data, comparison.inputs_of_both(first, second), columns.naming(text, None))
+    truth = examples.truth(known)
+    return comparison.compare(
+        first, second, examples.rows, truth, lines=examples.lines, metric=metric, margin=margin, notes=examples.notes
+    )
