@@ -7,11 +7,14 @@ from pathlib import Path
 
 from cauce.data.columns import Columns
 from cauce.data.read import read_for
+from cauce.errors import InputError
+from cauce.evaluation import abstention
 from cauce.evaluation import compare as comparison
 from cauce.evaluation import evaluate as evaluation
+from cauce.evaluation.abstention import Abstention
 from cauce.evaluation.compare import Comparison
 from cauce.evaluation.metrics import Report
-from cauce.model.model import Model, load
+from cauce.model.model import Model, check_min_score, load
 
 
 def evaluate(
@@ -41,6 +44,41 @@ def evaluate(
     columns = Columns(label=labels, label_delimiter=label_delimiter, task=opened.task)
     examples = read_for(data, opened.manifest.inputs, columns.naming(text, None))
     return evaluation.evaluate(opened, examples.rows, examples.truth(opened.labels))
+
+
+def abstain(
+    model: Model | str | Path,
+    data: str | Path,
+    *,
+    precision: float | None = None,
+    min_score: float | None = None,
+    text: str | None = None,
+    label: str | Sequence[str] | None = None,
+) -> Abstention | None:
+    """What comes of giving no label where the model is unsure: the share of rows answered, and how many of those are right.
+
+    Args:
+        precision: choose the lowest score at which this share of the answers is right, with a guarantee (see
+            `cauce.evaluation.abstention`). Measure it on other rows than it was chosen on: with `min_score`.
+        min_score: the lowest score itself. Exactly one of the two is given.
+
+    Returns:
+        None where no score can be shown to give the precision.
+
+    Raises:
+        InputError, ModelFolderError: see `cauce.errors`.
+
+    """
+    opened = model if isinstance(model, Model) else load(model)
+    labels = (label,) if isinstance(label, str) else tuple(label or ())
+    check_min_score(opened.task, min_score or 0.0)
+    examples = read_for(data, opened.manifest.inputs, Columns(label=labels, task=opened.task).naming(text, None))
+    right, score = abstention.right_and_sure(examples.truth(opened.labels), evaluation.ask(opened, examples.rows))
+    if min_score is None:
+        if precision is None:
+            raise InputError("neither a precision nor a lowest score is given", hint="give one of the two")
+        min_score = abstention.choose(right, score, precision)
+    return None if min_score is None else abstention.measure(right, score, min_score)
 
 
 def compare(

@@ -22,6 +22,7 @@ from cauce.text.buffers import joined
 SHOWN = 20  # rows where the two disagree
 FEW = 30  # rows that show little
 
+Limits = tuple[float, ...]  # the thresholds of a multilabel model
 Label = str | list[str] | float | None
 
 
@@ -138,11 +139,9 @@ def compare(
         known = tuple(of_a.metrics)
         raise UnknownName(f'there is no metric "{metric}" here', hint=nearest(metric, known) or f"metrics: {', '.join(known)}")
     true = truth[:, None] == np.arange(len(labels)) if task == "classification" else truth
-    answers = [_answers(task, given, limits) for given, limits in zip(scores, thresholds, strict=True)]
-    first, second = (np.nan_to_num(answer, nan=np.inf) for answer in answers)
-    differ = (first != second).any(axis=1)
-    measures = [measure(task, truth, given, limits) for given, limits in zip(scores, thresholds, strict=True)]
-    found = paired(measures[0], measures[1], len(rows), int(differ.sum()), seed=seed)
+    answers = [given_labels(task, given, limits) for given, limits in zip(scores, thresholds, strict=True)]
+    found = versus(task, truth, (scores[0], thresholds[0]), (scores[1], thresholds[1]), seed=seed)
+    differ = _differ(*answers)
     right_a, right_b = ((answer == true).all(axis=1) for answer in answers)
     places = np.flatnonzero(differ)
     apart = np.abs(np.nan_to_num(scores[0]) - np.nan_to_num(scores[1])).max(axis=1)
@@ -170,6 +169,32 @@ def compare(
         disagreements=disagreements,
         notes=(*notes, *_notes(a, b, of_a, of_b)),
     )
+
+
+def versus(
+    task: Task, truth: npt.NDArray[Any], a: tuple[Scores, Limits], b: tuple[Scores, Limits], *, seed: int = 0
+) -> dict[str, Paired]:
+    """Every figure of two sets of scores (n, labels), with their thresholds, of the same rows."""
+    differing = int(_differ(given_labels(task, *a), given_labels(task, *b)).sum())
+    return paired(measure(task, truth, *a), measure(task, truth, *b), len(truth), differing, seed=seed)
+
+
+def given_labels(task: Task, scores: Scores, thresholds: Limits) -> npt.NDArray[Any]:
+    """What is compared with the truth: which labels each row was given (n, labels), or its value (n, 1)."""
+    if task == "regression":
+        return scores
+    if task == "multilabel":
+        marks = scores >= np.array(thresholds, np.float32)
+    else:
+        marks = np.nan_to_num(scores, nan=-1.0).argmax(axis=1)[:, None] == np.arange(scores.shape[1])
+    given: npt.NDArray[np.bool_] = marks & ~np.isnan(scores)
+    return given
+
+
+def _differ(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which rows are answered differently; two rows without an answer are alike."""
+    differ: npt.NDArray[np.bool_] = (np.nan_to_num(a, nan=np.inf) != np.nan_to_num(b, nan=np.inf)).any(axis=1)
+    return differ
 
 
 def inputs_of_both(a: Model, b: Model) -> tuple[Input, ...]:
@@ -250,17 +275,6 @@ def _in_order(scores: Scores, own: tuple[str, ...], labels: tuple[str, ...]) -> 
 def _thresholds(model: Model, labels: tuple[str, ...]) -> tuple[float, ...]:
     own = dict(zip(model.labels, model.manifest.calibration.thresholds, strict=False))
     return tuple(own.get(label, HALF) for label in labels)
-
-
-def _answers(task: Task, scores: Scores, thresholds: tuple[float, ...]) -> npt.NDArray[Any]:
-    """What is compared with the truth: which labels each row was given (n, labels), or its value (n, 1)."""
-    if task == "regression":
-        return scores
-    marks = scores >= np.array(thresholds, np.float32)
-    if task == "classification":
-        marks = np.nan_to_num(scores, nan=-1.0).argmax(axis=1)[:, None] == np.arange(scores.shape[1])
-    given: npt.NDArray[np.bool_] = marks & ~np.isnan(scores)
-    return given
 
 
 def _texts(rows: pa.RecordBatch, inputs: tuple[Input, ...]) -> list[str]:

@@ -84,16 +84,19 @@ class Paired:
         how = "is not" if self.not_worse(margin) else "may be"
         return f"{found}; {b} {how} worse than {a} by more than {self._amount(margin, margin)}"
 
+    @property
+    def by(self) -> str:
+        """How much better the better one is, in words: 1.2 to 3.4 points."""
+        low, high = self.gain
+        return self._amount(low, high) if self.better == "b" else self._amount(-high, -low)
+
     def as_dict(self) -> dict[str, Any]:
         """As it is written to JSON."""
         return {**asdict(self), "better": self.better, "rows_needed": self.rows_needed}
 
     def _said(self, a: str, b: str) -> str:
-        low, high = self.gain
         if self.better is not None:
-            winner = b if self.better == "b" else a
-            ends = (low, high) if self.better == "b" else (-high, -low)
-            return f"{winner} is better by {self._amount(*ends)} ({said(self.metric)})"
+            return f"{b if self.better == 'b' else a} is better by {self.by} ({said(self.metric)})"
         none = f"no difference could be shown ({said(self.metric)})"
         if not self.differing:
             return f"{none}: {a} and {b} answer every row alike"
