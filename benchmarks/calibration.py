@@ -19,6 +19,7 @@ from cauce.data.read import read
 from cauce.data.split import split
 from cauce.evaluation.calibration import temperature
 from cauce.evaluation.classification import measure
+from cauce.evaluation.metrics import draw
 from cauce.evaluation.significance import paired
 from cauce.model.scores import to_scores
 from cauce.recipes import linear
@@ -96,7 +97,7 @@ def main() -> None:
                 warm, bias = fit(logits[part != held], truth[part != held])
                 moved[part == held] = logits[part == held] / warm + bias
             after = measure(truth, to_scores("classification", moved))
-            found = paired(before, after, len(truth), len(truth))
+            found = paired(*draw([before, after], len(truth)), len(truth))
             row[way] = {
                 metric: {
                     "before": round(found[metric].a, 4),

@@ -69,14 +69,14 @@ def abstain(
         InputError, ModelFolderError: see `cauce.errors`.
 
     """
+    if (precision is None) == (min_score is None):
+        raise InputError("a precision or a lowest score is needed, and not both", hint="find a score, then measure it")
     opened = model if isinstance(model, Model) else load(model)
     labels = (label,) if isinstance(label, str) else tuple(label or ())
     check_min_score(opened.task, min_score or 0.0)
     examples = read_for(data, opened.manifest.inputs, Columns(label=labels, task=opened.task).naming(text, None))
     right, score = abstention.right_and_sure(examples.truth(opened.labels), evaluation.ask(opened, examples.rows))
-    if min_score is None:
-        if precision is None:
-            raise InputError("neither a precision nor a lowest score is given", hint="give one of the two")
+    if precision is not None:
         min_score = abstention.choose(right, score, precision)
     return None if min_score is None else abstention.measure(right, score, min_score)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,10 +42,10 @@ def evaluate(
     if precision is not None or min_score is not None:
         sure = abstain(opened, data, precision=precision, min_score=min_score, text=text, label=label)
     if json:
-        extra = {} if precision is None and min_score is None else {"abstention": sure.as_dict() if sure else None}
-        show.as_json(
-            {**report.as_dict(), **extra, "model": {"name": opened.name, "version": opened.version, "variant": opened.variant}}
-        )
+        extra: dict[str, Any] = {"model": {"name": opened.name, "version": opened.version, "variant": opened.variant}}
+        if precision is not None or min_score is not None:
+            extra["abstention"] = sure.as_dict() if sure else None
+        show.as_json({**report.as_dict(), **extra})
         return
     show.say(
         f"{opened.name}@{opened.version[:12]}  {report.rows} rows"

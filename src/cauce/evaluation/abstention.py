@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cauce.errors import InputError
 from cauce.evaluation.chance import binomial_tail
-from cauce.evaluation.metrics import Figure, Floats, ratio, with_intervals
+from cauce.evaluation.metrics import Figure, Floats, draw, ratio, with_intervals
 
 WANTED = (0.8, 0.9, 0.95, 0.99)  # the precisions for which a training notes the score
 CANDIDATES = 20  # shares of the rows that are answered: 5 %, 10 %, … 100 %
@@ -86,5 +86,5 @@ def measure(right: Right, score: Scores, min_score: float, *, seed: int = 0) -> 
             "precision": np.where(answered > 0, shares, np.nan),
         }
 
-    found = with_intervals(figures, len(right), seed)
+    found = with_intervals(draw([figures], len(right), seed)[0])
     return Abstention(min_score, found["coverage"][0], found["precision"][0] if taken.any() else None)

@@ -6,22 +6,30 @@ import numpy as np
 import numpy.typing as npt
 
 from cauce.evaluation.areas import Areas
-from cauce.evaluation.metrics import Floats, Measure, Places, Report, counted, per_class, with_intervals
+from cauce.evaluation.metrics import Drawn, Floats, Measure, Places, Report, counted, draw, per_class, with_intervals
 
 BINS = 15  # of the expected calibration error (Guo et al. 2017)
 METRICS = ("accuracy", "macro_f1", "micro_f1", "macro_recall", "macro_precision", "log_loss", "roc_auc", "ece")
 
 
-def report(truth: Places, scores: npt.NDArray[np.float32], labels: tuple[str, ...], *, seed: int = 0) -> Report:
+def report(
+    truth: Places,
+    scores: npt.NDArray[np.float32],
+    labels: tuple[str, ...],
+    *,
+    seed: int = 0,
+    drawn: Drawn | None = None,
+) -> Report:
     """Evaluate scores against the truth.
 
     Args:
         truth: (n,) places in `labels`.
         scores: (n, labels) probabilities; a row of NaN was not answered.
+        drawn: the figures and their resamples, where they were made before (see `draw`).
 
     """
     answered, given, _ = _answers(scores)
-    figures = with_intervals(measure(truth, scores), len(truth), seed)
+    figures = with_intervals(drawn or draw([measure(truth, scores)], len(truth), seed)[0])
     metrics = {name: figures[name][0] for name in METRICS if name in figures}
     confusion = np.zeros((len(labels), len(labels) + 1), np.int64)
     np.add.at(confusion, (truth, given), 1)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from cauce.errors import InputError, NotComparable, UnknownName, nearest
 from cauce.evaluation.evaluate import Scores, ask, measure, report
-from cauce.evaluation.metrics import SHARES, Report
+from cauce.evaluation.metrics import SHARES, Report, draw
 from cauce.evaluation.multilabel import HALF
 from cauce.evaluation.significance import McNemar, Paired, mcnemar, paired
 from cauce.model.manifest import Input, Task
@@ -23,6 +23,7 @@ SHOWN = 20  # rows where the two disagree
 FEW = 30  # rows that show little
 
 Limits = tuple[float, ...]  # the thresholds of a multilabel model
+Given = tuple[Scores, Limits]
 Label = str | list[str] | float | None
 
 
@@ -131,20 +132,18 @@ def compare(
     if margin is not None and not margin > 0:
         raise InputError(f"the margin is {margin:g}", hint="give how much worse B may be, above 0")
     task, labels = a.task, labels_of_both(a, b)
-    scores = [_in_order(ask(model, _rows_for(model, rows)), model.labels, labels) for model in (a, b)]
-    thresholds = [_thresholds(model, labels) for model in (a, b)]
-    of_a, of_b = (report(task, truth, given, labels, limits) for given, limits in zip(scores, thresholds, strict=True))
+    given = [(_in_order(ask(model, _rows_for(model, rows)), model, labels), _thresholds(model, labels)) for model in (a, b)]
+    of_a, of_b, found = versus(task, truth, labels, given[0], given[1], seed=seed)
     metric = metric or of_a.headline
     if metric not in of_a.metrics:
         known = tuple(of_a.metrics)
         raise UnknownName(f'there is no metric "{metric}" here', hint=nearest(metric, known) or f"metrics: {', '.join(known)}")
     true = truth[:, None] == np.arange(len(labels)) if task == "classification" else truth
-    answers = [given_labels(task, given, limits) for given, limits in zip(scores, thresholds, strict=True)]
-    found = versus(task, truth, (scores[0], thresholds[0]), (scores[1], thresholds[1]), seed=seed)
+    answers = [given_labels(task, *one) for one in given]
     differ = _differ(*answers)
     right_a, right_b = ((answer == true).all(axis=1) for answer in answers)
     places = np.flatnonzero(differ)
-    apart = np.abs(np.nan_to_num(scores[0]) - np.nan_to_num(scores[1])).max(axis=1)
+    apart = np.abs(np.nan_to_num(given[0][0]) - np.nan_to_num(given[1][0])).max(axis=1)
     places = places[np.argsort(-apart[places], kind="stable")][:SHOWN]
     texts = _texts(rows.take(pa.array(places)), inputs_of_both(a, b))
     disagreements = [
@@ -172,11 +171,13 @@ def compare(
 
 
 def versus(
-    task: Task, truth: npt.NDArray[Any], a: tuple[Scores, Limits], b: tuple[Scores, Limits], *, seed: int = 0
-) -> dict[str, Paired]:
-    """Every figure of two sets of scores (n, labels), with their thresholds, of the same rows."""
+    task: Task, truth: npt.NDArray[Any], labels: tuple[str, ...], a: Given, b: Given, *, seed: int = 0
+) -> tuple[Report, Report, dict[str, Paired]]:
+    """The figures of two sets of scores of the same rows, and their differences."""
+    of_a, of_b = draw([measure(task, truth, *a), measure(task, truth, *b)], len(truth), seed)
     differing = int(_differ(given_labels(task, *a), given_labels(task, *b)).sum())
-    return paired(measure(task, truth, *a), measure(task, truth, *b), len(truth), differing, seed=seed)
+    reports = (report(task, truth, given[0], labels, given[1], drawn) for given, drawn in ((a, of_a), (b, of_b)))
+    return next(reports), next(reports), paired(of_a, of_b, differing)
 
 
 def given_labels(task: Task, scores: Scores, thresholds: Limits) -> npt.NDArray[Any]:
@@ -265,10 +266,10 @@ def _listed(labels: list[str]) -> str:
     return ", ".join(f'"{label}"' for label in labels[:5]) + more
 
 
-def _in_order(scores: Scores, own: tuple[str, ...], labels: tuple[str, ...]) -> Scores:
+def _in_order(scores: Scores, model: Model, labels: tuple[str, ...]) -> Scores:
     """Scores of a model's own labels as scores of all labels: 0 for one that it does not know."""
     spread = np.zeros((len(scores), len(labels)), np.float32)
-    spread[:, [labels.index(label) for label in own]] = scores
+    spread[:, [labels.index(label) for label in model.labels]] = scores
     return spread
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cauce.evaluation import classification, multilabel, regression
-from cauce.evaluation.metrics import Measure, Report
+from cauce.evaluation.metrics import Drawn, Measure, Report
 from cauce.model.manifest import Task
 from cauce.model.model import Model
 
@@ -29,14 +29,19 @@ def ask(model: Model, rows: pa.RecordBatch) -> Scores:
 
 
 def report(
-    task: Task, truth: npt.NDArray[Any], scores: Scores, labels: tuple[str, ...], thresholds: tuple[float, ...]
+    task: Task,
+    truth: npt.NDArray[Any],
+    scores: Scores,
+    labels: tuple[str, ...],
+    thresholds: tuple[float, ...],
+    drawn: Drawn | None = None,
 ) -> Report:
     """The figures of scores (n, labels) against the truth; a row of NaN was not answered."""
     if task == "multilabel":
-        return multilabel.report(truth, scores, labels, thresholds)
+        return multilabel.report(truth, scores, labels, thresholds, drawn=drawn)
     if task == "regression":
-        return regression.report(truth, scores, labels)
-    return classification.report(truth, scores, labels)
+        return regression.report(truth, scores, labels, drawn=drawn)
+    return classification.report(truth, scores, labels, drawn=drawn)
 
 
 def measure(task: Task, truth: npt.NDArray[Any], scores: Scores, thresholds: tuple[float, ...]) -> Measure:

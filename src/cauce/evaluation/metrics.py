@@ -6,7 +6,7 @@ with a weight, so that one matrix of weights (resamples x rows) gives all counts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,6 +35,15 @@ class Figure:
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Figures by name, of `rows` rows: `values` () or (labels,), and those of each resample (b,) or (b, labels)."""
+
+    rows: int
+    values: dict[str, Any]
+    resampled: dict[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -82,11 +91,20 @@ def said(metric: str) -> str:
     return SAID.get(metric, metric.replace("_f1", " F1").replace("_", " "))
 
 
-def with_intervals(measure: Measure, rows: int, seed: int) -> dict[str, list[Figure]]:
+def draw(measures: Sequence[Measure], rows: int, seed: int = 0) -> list[Drawn]:
+    """The figures of each measure on the rows, and on the same resamples of them for all."""
+    even = np.ones((1, rows))
+    blocks = [[measure(weights) for measure in measures] for weights in _resamples(rows, seed)]
+    found = []
+    for place, measure in enumerate(measures):
+        values = {name: value[0] for name, value in measure(even).items()}
+        found.append(Drawn(rows, values, {name: np.concatenate([block[place][name] for block in blocks]) for name in values}))
+    return found
+
+
+def with_intervals(drawn: Drawn) -> dict[str, list[Figure]]:
     """Each figure with its interval, one for each label where it is one of a label."""
-    values = measure(np.ones((1, rows)))
-    blocks = [measure(weights) for weights in resamples(rows, seed)]
-    return {name: _intervals(value[0], np.concatenate([block[name] for block in blocks])) for name, value in values.items()}
+    return {name: _intervals(value, drawn.resampled[name]) for name, value in drawn.values.items()}
 
 
 def counted(true: Floats, given: Floats, weights: Floats) -> dict[str, Floats]:
@@ -130,7 +148,7 @@ def ratio(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def resamples(rows: int, seed: int) -> Iterator[Floats]:
+def _resamples(rows: int, seed: int) -> Iterator[Floats]:
     """Blocks of bootstrap weights, (block, rows): how often each row was drawn."""
     random = np.random.default_rng(seed)
     for _ in range(RESAMPLES // BLOCK):

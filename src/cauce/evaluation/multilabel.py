@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cauce.evaluation.areas import Areas
-from cauce.evaluation.metrics import Floats, Measure, Report, counted, per_class, with_intervals
+from cauce.evaluation.metrics import Drawn, Floats, Measure, Report, counted, draw, per_class, with_intervals
 
 METRICS = ("macro_f1", "micro_f1", "accuracy", "macro_recall", "macro_precision", "hamming_loss", "log_loss", "roc_auc")
 LEAST_ROWS = 10  # with and without a label, for a threshold of its own
@@ -20,6 +20,7 @@ def report(
     thresholds: tuple[float, ...],
     *,
     seed: int = 0,
+    drawn: Drawn | None = None,
 ) -> Report:
     """Evaluate scores against the truth.
 
@@ -27,9 +28,10 @@ def report(
         truth: (n, labels) which labels each row has.
         scores: (n, labels) probabilities; a row of NaN was not answered.
         thresholds: (labels,) a row is given the labels whose score reaches theirs.
+        drawn: the figures and their resamples, where they were made before (see `draw`).
 
     """
-    found = with_intervals(measure(truth, scores, thresholds), len(truth), seed)
+    found = with_intervals(drawn or draw([measure(truth, scores, thresholds)], len(truth), seed)[0])
     metrics = {name: found[name][0] for name in METRICS if name in found}
     counts = dict(zip(labels, truth.sum(axis=0).tolist(), strict=True))
     errors = int(np.isnan(scores.sum(axis=1)).sum())

@@ -5,14 +5,21 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cauce.evaluation.metrics import Floats, Measure, Report, ratio, with_intervals
+from cauce.evaluation.metrics import Drawn, Floats, Measure, Report, draw, ratio, with_intervals
 
 METRICS = ("r2", "mae", "rmse", "pearson")
 
 
-def report(truth: Floats, values: npt.NDArray[np.float32], labels: tuple[str, ...], *, seed: int = 0) -> Report:
-    """Evaluate values (n, 1), NaN where a row was not answered, against the truth (n, 1)."""
-    found = with_intervals(measure(truth, values), len(truth), seed)
+def report(
+    truth: Floats,
+    values: npt.NDArray[np.float32],
+    labels: tuple[str, ...],
+    *,
+    seed: int = 0,
+    drawn: Drawn | None = None,
+) -> Report:
+    """Evaluate values (n, 1), NaN where a row was not answered, against the truth (n, 1). `drawn` as in classification."""
+    found = with_intervals(drawn or draw([measure(truth, values)], len(truth), seed)[0])
     metrics = {name: found[name][0] for name in METRICS}
     return Report("r2", metrics, {}, {}, None, labels, len(truth), int(np.isnan(values).sum()))
 

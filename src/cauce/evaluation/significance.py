@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cauce.evaluation.chance import binomial_tail, student_quantile
-from cauce.evaluation.metrics import LESS_IS_BETTER, SHARES, Figure, Measure, resamples, said
+from cauce.evaluation.metrics import LESS_IS_BETTER, SHARES, Drawn, Figure, said
 
 LEVEL = 0.95
 POWER = 0.8  # of seeing a difference, in the number of rows that would be needed
@@ -104,14 +104,16 @@ class Paired:
             return f"{none}: {a} and {b} answer only {self.differing} of {self.rows} row(s) differently"
         worth = self._amount(self.worth, self.worth)
         if self.rows_needed <= self.rows:
-            return f"{none}, though these {self.rows:,} rows would show one of {worth} in four of five cases"
+            return f"{none}, though these {self.rows:,} rows would likely show one of {worth}"
         return f"{none}; {_rounded(self.rows_needed):,} rows would be needed for {worth}"
 
     def _amount(self, low: float, high: float) -> str:
         """From low to high, in points where the figure is a share."""
         share = self.metric in SHARES
+        if low == high:
+            return f"{100 * low:.3g} points" if share else f"{low:.3g}"
         ends = [_digits(100 * end if share else end, share) for end in (low, high)]
-        return (ends[0] if ends[0] == ends[1] else " to ".join(ends)) + (" points" if share else "")
+        return " to ".join(ends) + (" points" if share else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,24 +137,22 @@ def mcnemar(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> McNemar:
     return McNemar(int((a & b).sum()), only_a, only_b, int((~a & ~b).sum()), p)
 
 
-def paired(a: Measure, b: Measure, rows: int, differing: int, *, seed: int = 0) -> dict[str, Paired]:
+def paired(a: Drawn, b: Drawn, differing: int) -> dict[str, Paired]:
     """Every figure of A and of B with the interval of their difference; figures of single labels are left out.
 
     Args:
-        a, b: the figures of the two, of the same rows in the same order.
+        a, b: drawn together (see `cauce.evaluation.metrics.draw`): of the same rows and the same resamples.
         differing: how many of the rows they answer differently.
 
     """
-    even = np.ones((1, rows))
-    values_a, values_b = ({name: value[0] for name, value in measure(even).items() if value.ndim == 1} for measure in (a, b))
-    blocks = [(a(weights), b(weights)) for weights in resamples(rows, seed)]
     found = {}
-    for name in values_a.keys() & values_b.keys():
-        drawn = np.concatenate([of_b[name] - of_a[name] for of_a, of_b in blocks])
-        value = float(values_b[name] - values_a[name])
-        low, high, deviation = _interval(drawn[~np.isnan(drawn)], value, rows)
-        figure = Figure(value, low, high)
-        found[name] = Paired(name, float(values_a[name]), float(values_b[name]), figure, deviation, rows, differing)
+    for name in a.values:
+        if a.values[name].ndim or name not in b.values:
+            continue
+        drawn = b.resampled[name] - a.resampled[name]
+        of_a, of_b = float(a.values[name]), float(b.values[name])
+        low, high, deviation = _interval(drawn[~np.isnan(drawn)], of_b - of_a, a.rows)
+        found[name] = Paired(name, of_a, of_b, Figure(of_b - of_a, low, high), deviation, a.rows, differing)
     return found
 
 

@@ -25,8 +25,8 @@ from cauce.data.split import split
 from cauce.errors import InputError, UnknownName, nearest
 from cauce.evaluation import abstention
 from cauce.evaluation.abstention import Abstention
-from cauce.evaluation.compare import Limits, versus
-from cauce.evaluation.evaluate import Scores, ask, report
+from cauce.evaluation.compare import Given, versus
+from cauce.evaluation.evaluate import Scores, ask
 from cauce.evaluation.metrics import Report, said
 from cauce.evaluation.multilabel import HALF
 from cauce.evaluation.significance import Paired
@@ -188,8 +188,10 @@ def train(
         scores, truth = ask(model, measured.rows), measured.truth(labels)
         limits = model.manifest.calibration.thresholds
         baselines = _baselines(plan, parts, measured)
-        reports = {key: report(task, truth, one[0], labels, one[1]) for key, one in baselines.items()}
-        ours = report(task, truth, scores, labels, limits)
+        against, reports = {}, {}
+        for key, given in baselines.items():
+            reports[key], ours, pairs = versus(task, truth, labels, given, (scores, limits))
+            against[key] = pairs[ours.headline]
         validation = None
         if cv is not None:
             validation = cross_validate(
@@ -201,7 +203,7 @@ def train(
             report=ours,
             majority=reports["majority"],
             linear=reports.get("linear"),
-            against={key: versus(task, truth, one, (scores, limits))[ours.headline] for key, one in baselines.items()},
+            against=against,
             abstention=_abstention(model, parts["dev"], measured, scores),
             validation=validation,
             measured_on=measured_on,
@@ -251,7 +253,7 @@ def _private(spelling: Spelling | None) -> Iterator[str]:
         yield f"{SPELLING_FILE} in the folder holds every word of your training texts"
 
 
-def _baselines(plan: Plan, parts: dict[str, Dataset], measured: Dataset) -> dict[str, tuple[Scores, Limits]]:
+def _baselines(plan: Plan, parts: dict[str, Dataset], measured: Dataset) -> dict[str, Given]:
     """What each baseline, trained on the same rows, says of those that are measured: scores and thresholds."""
     found = {"majority": _majority(parts["train"], measured, plan.labels)}
     if plan.recipe != BASELINE:
@@ -274,7 +276,7 @@ def _abstention(model: Model, dev: Dataset, measured: Dataset, scores: Scores) -
     return found
 
 
-def _majority(train: Dataset, measured: Dataset, labels: tuple[str, ...]) -> tuple[Scores, Limits]:
+def _majority(train: Dataset, measured: Dataset, labels: tuple[str, ...]) -> Given:
     """Scores of what needs no model, the same for every row: the training's share of each label, or the mean."""
     truth = train.truth(labels)
     if train.task == "classification":
