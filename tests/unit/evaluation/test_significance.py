@@ -65,12 +65,12 @@ CASES: dict[str, tuple[Draw, tuple[str, ...]]] = {
     "several labels": (sets_drawn, ("macro_f1", "log_loss", "roc_auc")),
     "a number": (numbers_drawn, ("rmse", "mae", "r2")),
 }
-SHORT, LONG = pytest.param(50, id="short"), pytest.param(3000, marks=pytest.mark.prove, id="long")
+SHORT, LONG = pytest.param(50, id="short"), pytest.param(2000, marks=pytest.mark.prove, id="long")
 
 
 def band(trials: int, low: float, high: float) -> tuple[float, float]:
     """Shares between which the long form must lie; the short form has 3 standard errors of chance more."""
-    more = 3 * (0.05 * 0.95 / trials) ** 0.5 if trials < 3000 else 0.0
+    more = 3 * (0.05 * 0.95 / trials) ** 0.5 if trials < 2000 else 0.0
     return low - more, high + more
 
 
