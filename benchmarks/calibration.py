@@ -90,7 +90,7 @@ def main() -> None:
         logits, truth = dev_logits(*files)
         part = np.random.default_rng(0).permutation(len(truth)) % PARTS
         before = measure(truth, to_scores("classification", logits))
-        row: dict[str, object] = {"rows": len(truth), "fitted": temperature("classification", logits, truth)}
+        row: dict[str, object] = {"rows": len(truth)}
         for way, fit in WAYS.items():
             moved = np.empty_like(logits)
             for held in range(PARTS):
