@@ -13,6 +13,7 @@ CauceError                        exit 1  http 500
 │   ├── UnknownName                                  a recipe, variant or option value that does not exist
 │   ├── NameInvalid                                  a name with other characters than a name may have
 │   ├── WrongRows                                    rows that do not fit the model's inputs
+│   ├── NotComparable                                two models of different tasks, labels or inputs
 │   ├── OutputExists                      http 409   what would be written is there already
 │   ├── FileChanged                       http 409   a file is not as it was when the work on it began
 │   ├── CannotWrite                                  the place to write to is read-only or is not a folder
@@ -137,6 +138,12 @@ class WrongRows(InputError):
     """Rows that do not fit the model's inputs."""
 
     code = "wrong_rows"
+
+
+class NotComparable(InputError):
+    """Two models of different tasks, labels or inputs."""
+
+    code = "not_comparable"
 
 
 class OutputExists(InputError):

@@ -1,7 +1,7 @@
 """The linear recipe: a linear model over hashed n-grams of characters and words, other columns beside them.
 
 One label of several: multinomial logistic regression, classes counting alike. Several labels: logistic regression for each
-(one-vs-rest), with a threshold each. A number: ridge regression. The strength of the penalty is chosen on dev.
+(one-vs-rest). A number: ridge regression. The strength of the penalty is chosen on dev.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from safetensors.numpy import save
 from cauce.data.dataset import Dataset
 from cauce.errors import DataTooLarge, Interrupted
 from cauce.evaluation.evaluate import judge
-from cauce.evaluation.multilabel import best_thresholds
 from cauce.model.manifest import Task
 from cauce.model.scores import to_scores
 from cauce.recipes import solver
@@ -49,7 +48,6 @@ class Fitted:
     normalizer: Normalizer
     parameters: dict[str, Any]
     tensors: Tensors
-    thresholds: tuple[float, ...] = ()
     log: list[dict[str, Any]] = field(default_factory=list)
     spelling: Spelling | None = None
 
@@ -81,7 +79,7 @@ def train(
     stop = np.zeros(1, np.bool_)
     done = 0
 
-    def candidate(penalty: float) -> tuple[Tensors, npt.NDArray[np.float32], dict[str, Any]]:
+    def candidate(penalty: float) -> tuple[Tensors, dict[str, Any]]:
         nonlocal done
         weights, bias, epochs, gap = FITS[data.task](rows, truth, len(labels), penalty, seed, stop)
         if stop[0]:
@@ -92,14 +90,14 @@ def train(
         name, value, merit = judge(data.task, dev_truth, scores)
         done += 1
         progress(done / len(penalties), f"C = {penalty:g}: {name} on dev {value:.3f}")
-        return tensors, scores, {"C": penalty, "epochs": epochs, "gap": gap, f"dev_{name}": value, "merit": merit}
+        return tensors, {"C": penalty, "epochs": epochs, "gap": gap, f"dev_{name}": value, "merit": merit}
 
     try:
         fits = run_all([lambda penalty=penalty: candidate(penalty) for penalty in penalties])  # type: ignore[misc]
     except BaseException:
         stop[0] = True  # Ctrl-C: the threads leave their loops too
         raise
-    tensors, scores, best = max(fits, key=lambda found: (found[2]["merit"], -found[2]["C"]))
+    tensors, best = max(fits, key=lambda found: (found[1]["merit"], -found[1]["C"]))
     parameters = {
         "ngrams": ngrams.model_dump(),
         "C": best["C"],
@@ -110,8 +108,7 @@ def train(
         "even": EVEN,
         "doubt": DOUBT,
     }
-    thresholds = best_thresholds(dev_truth, scores) if data.task == "multilabel" else ()
-    return Fitted(normalizer, parameters, tensors, thresholds, [found[2] for found in fits], spelling)
+    return Fitted(normalizer, parameters, tensors, [found[1] for found in fits], spelling)
 
 
 def _check_size(data: Dataset, labels: int, columns: int = 0) -> None:
