@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cauce.cli import check, doctor, evaluate, init, label, predict, show, train
+from cauce.cli import check, doctor, evaluate, init, label, predict, report, show, train
 from cauce.errors import CauceError, Interrupted
 
 
@@ -69,6 +69,7 @@ app.command("label", epilog=label.EXAMPLES)(label.label)
 app.command("check", epilog=check.EXAMPLES)(check.check)
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 

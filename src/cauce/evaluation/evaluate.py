@@ -20,8 +20,12 @@ Scores = npt.NDArray[np.float32]
 
 def evaluate(model: Model, rows: pa.RecordBatch, truth: npt.NDArray[Any]) -> Report:
     """The figures of a model on rows (n,) with this truth (see `Dataset.truth`)."""
-    scores = [model.predict(rows.slice(start, ROWS)).scores for start in range(0, len(rows), ROWS)]
-    return report(model.task, truth, np.concatenate(scores), model.labels, model.manifest.calibration.thresholds)
+    return report(model.task, truth, answers(model, rows), model.labels, model.manifest.calibration.thresholds)
+
+
+def answers(model: Model, rows: pa.RecordBatch) -> Scores:
+    """The scores (n, labels) of rows; NaN where a row was not answered."""
+    return np.concatenate([model.predict(rows.slice(start, ROWS)).scores for start in range(0, len(rows), ROWS)])
 
 
 def report(
@@ -33,6 +37,12 @@ def report(
     if task == "regression":
         return regression.report(truth, scores, labels)
     return classification.report(truth, scores, labels)
+
+
+def constant(task: Task, shares: tuple[float, ...], truth: npt.NDArray[Any], labels: tuple[str, ...]) -> Report:
+    """The figures of what needs no model, the same answer to every row: the training's share of each label, or the mean."""
+    scores = np.tile(np.array(shares, np.float32), (len(truth), 1))
+    return report(task, truth, scores, labels, (multilabel.HALF,) * len(labels))
 
 
 def judge(task: Task, truth: npt.NDArray[Any], scores: Scores) -> tuple[str, float, float]:

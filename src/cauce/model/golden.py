@@ -13,6 +13,7 @@ from cauce.errors import GoldenFailed
 if TYPE_CHECKING:
     from cauce.model.model import Model
 
+ROWS = 24  # of the data's own, beside the hard texts
 TOLERANCE = {"linear": 1e-6, "fp32": 1e-4, "bf16": 0.02}  # the largest difference of a score, by variant
 
 # What breaks text code: kept in every model, beside rows of its own data.

@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cauce.data.augment import Augment
 from cauce.data.augment import augment as augmented
 from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
 from cauce.data.duplicates import overlap
-from cauce.data.read import read, read_for
+from cauce.data.read import dataset, read_for
 from cauce.data.split import split
+from cauce.data.tables import read_table
 from cauce.errors import InputError, UnknownName, nearest
-from cauce.evaluation.evaluate import evaluate, report
+from cauce.evaluation.evaluate import answers, constant, report
 from cauce.evaluation.metrics import Report
-from cauce.evaluation.multilabel import HALF
+from cauce.evaluation.study import MISTAKES
 from cauce.model import folder, golden
 from cauce.model.manifest import Calibration, Data, Limits, Manifest, Recipe, Task
 from cauce.model.model import Model, load
-from cauce.recipes import linear
+from cauce.recipes import evidence, linear
 from cauce.runtimes.base import open_runtime
 from cauce.text.normalize import Normalizer
 from cauce.text.spelling import FILE as SPELLING_FILE
 from cauce.text.spelling import Spelling
-from cauce.text.threads import threads
 
 RECIPES = {"linear": linear}
 BASELINES: dict[Task, str] = {
@@ -45,7 +41,6 @@ BASELINES: dict[Task, str] = {
 }
 THREE_PARTS, TWO_PARTS = (0.7, 0.15, 0.15), (0.9, 0.1)
 LEAST_WORDS = 4  # of an example to try
-GOLDEN_ROWS = 24  # of the data's own, beside the hard texts
 
 Progress = Callable[[float, str], None]
 
@@ -147,7 +142,9 @@ def train(
     out = Path(out)
     folder.check_out(out, replace=replace)
     progress(0.0, "reading")
-    parts, measured_on, notes = _parts(data, dev, test, columns.naming(text, label), seed)
+    columns = columns.naming(text, label)
+    source = read_table(data)
+    parts, measured_on, notes = _parts(dataset(source, columns), dev, test, columns, seed)
     task = parts["train"].task
     labels = (parts["train"].target,) if task == "regression" else tuple(parts["train"].counts())
     for part in parts.values():
@@ -186,28 +183,32 @@ def train(
         )
         model = _seal(room, manifest, files, parts["dev"], seed)
         progress(0.92, f"measuring on {measured_on}")
-        measured = evaluate(model, parts[measured_on].rows, parts[measured_on].truth(labels))
+        truth = parts[measured_on].truth(labels)
+        scores = answers(model, parts[measured_on].rows)
+        notes += _private(spelling)
         run = Run(
             folder=out,
             model=model,
-            report=measured,
-            majority=_majority(parts["train"], parts[measured_on], labels),
+            report=report(task, truth, scores, labels, fitted.thresholds),
+            majority=constant(task, evidence.shares(parts["train"], labels), truth, labels),
             measured_on=measured_on,
             rows={part: len(rows) for part, rows in parts.items()},
-            notes=(*notes, *_private(spelling)),
+            notes=tuple(notes),
             example=_example(parts[measured_on]),
             seconds=time.perf_counter() - start,
         )
-        _write_evidence(room, run, fitted.log)
+        progress(0.95, "writing the report")
+        known = evidence.training(source, columns, parts["train"], labels, parts=run.rows, notes=run.notes, seconds=run.seconds)
+        found = evidence.studied(model, parts[measured_on], scores, run.report, measured_on=measured_on, known=known)
+        evidence.write(room, run, found, fitted.log)
         progress(1.0, "writing")
     return run
 
 
 def _parts(
-    data: str | Path, dev: str | Path | None, test: str | Path | None, columns: Columns, seed: int
+    whole: Dataset, dev: str | Path | None, test: str | Path | None, columns: Columns, seed: int
 ) -> tuple[dict[str, Dataset], str, list[str]]:
     """The parts by name, which one is measured, and notes."""
-    whole = read(data, columns)
     whole.check_trainable()
     notes = list(whole.notes)
     like = replace_fields(columns, task=whole.task)
@@ -239,7 +240,7 @@ def _augmentation(augment: Augment | None) -> dict[str, Any]:
 
 def _private(spelling: Spelling | None) -> Iterator[str]:
     """What the folder holds of the training texts: whoever gets the model gets that too."""
-    yield f"{folder.GOLDEN} in the folder holds up to {GOLDEN_ROWS} of your rows"
+    yield f"{folder.GOLDEN} in the folder holds up to {golden.ROWS} of your rows, {folder.EVIDENCE}/ up to {MISTAKES}"
     if spelling is not None:
         yield f"{SPELLING_FILE} in the folder holds every word of your training texts"
 
@@ -248,7 +249,7 @@ def _seal(room: Path, manifest: Manifest, files: list[str], own: Dataset, seed: 
     """Write `golden.jsonl` and `cauce.json`, and open the model the way every mode does."""
     (room / folder.MANIFEST).write_bytes(manifest.render())
     draft = Model(manifest, open_runtime(manifest.runtime, room, manifest.variant))
-    chosen = np.random.default_rng(seed).permutation(len(own))[:GOLDEN_ROWS]
+    chosen = np.random.default_rng(seed).permutation(len(own))[: golden.ROWS]
     rows = own.rows.take(chosen).to_pylist()
     for name in [one.name for one in manifest.inputs if one.type == "text"][:1]:
         rows = [*({**rows[i % len(rows)], name: text} for i, text in enumerate(golden.HARD_TEXTS)), *rows]
@@ -256,58 +257,6 @@ def _seal(room: Path, manifest: Manifest, files: list[str], own: Dataset, seed: 
     sealed = manifest.model_copy(update={"files": folder.describe(room, [*files, folder.GOLDEN])})
     (room / folder.MANIFEST).write_bytes(sealed.render())
     return load(room)
-
-
-def _majority(train: Dataset, measured: Dataset, labels: tuple[str, ...]) -> Report:
-    """The figures of what needs no model, the same for every row: the training's share of each label, or the mean."""
-    truth = train.truth(labels)
-    if train.task == "classification":
-        truth = truth[:, None] == np.arange(len(labels))
-    shares: npt.NDArray[np.float32] = truth.mean(axis=0).astype(np.float32)
-    thresholds = (HALF,) * len(labels)
-    return report(train.task, measured.truth(labels), np.tile(shares, (len(measured), 1)), labels, thresholds)
-
-
-def _write_evidence(room: Path, run: Run, log: list[dict[str, Any]]) -> None:
-    """Everything that was measured; outside the model's identity."""
-    evidence = room / folder.EVIDENCE
-    evidence.mkdir()
-    environment = {
-        "cauce": version("cauce"),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "processors": os.cpu_count(),
-        "threads": threads(),
-        **{package: version(package) for package in ("numpy", "numba", "pyarrow")},
-    }
-    _write_json(evidence / "metrics.json", run.as_dict())
-    _write_json(evidence / "environment.json", environment)
-    (evidence / "train.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in log), encoding="utf-8")
-    (room / folder.MLMODEL).write_text(_mlmodel(run.model), encoding="utf-8")
-    folder.write_evidence_hashes(room)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _mlmodel(model: Model) -> str:
-    """MLflow's description of the folder: who loads it. JSON is YAML."""
-    types = {"text": "string", "category": "string", "number": "double", "boolean": "boolean"}
-    inputs = [{"name": one.name, "type": types[one.type], "required": one.type == "text"} for one in model.manifest.inputs]
-    return (
-        json.dumps(
-            {
-                "flavors": {
-                    "python_function": {"loader_module": "cauce.mlflow", "python_version": platform.python_version()},
-                    "cauce": {"version": version("cauce"), "model_version": model.version},
-                },
-                "signature": {"inputs": json.dumps(inputs)},
-            },
-            indent=2,
-        )
-        + "\n"
-    )
 
 
 def _example(rows: Dataset) -> str:
