@@ -18,10 +18,10 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 def page(manifest: Manifest, study: Study, words: Words) -> str:
     """The whole page, in the language of the words."""
     sections = [section for make in SECTIONS for section in make(manifest, study, words)]
-    links = "".join(f'<li><a href="#{name}">{escaped(words(f"section.{name}"))}</a></li>' for name, _ in sections)
+    heads = {name: escaped(_head(name, manifest, words)) for name, _ in sections}
+    links = "".join(f'<li><a href="#{name}">{head}</a></li>' for name, head in heads.items())
     bodies = "".join(
-        f'<section id="{name}" aria-labelledby="{name}-head"><h2 id="{name}-head">{escaped(words(f"section.{name}"))}</h2>'
-        f"{content}</section>"
+        f'<section id="{name}" aria-labelledby="{name}-head"><h2 id="{name}-head">{heads[name]}</h2>{content}</section>'
         for name, content in sections
     )
     title = words("title", name=manifest.name)
@@ -35,6 +35,12 @@ def page(manifest: Manifest, study: Study, words: Words) -> str:
         f'{_hero(manifest, study, words)}<nav aria-label="{escaped(words("contents"))}"><ul>{links}</ul></nav></header>'
         f"<main>{bodies}</main><footer></footer></body></html>\n"
     )
+
+
+def _head(name: str, manifest: Manifest, words: Words) -> str:
+    """The head of a section, that of the task where it has its own."""
+    own = f"section.{name}.{manifest.task}"
+    return words(own if own in words else f"section.{name}")
 
 
 def _hero(manifest: Manifest, study: Study, words: Words) -> str:

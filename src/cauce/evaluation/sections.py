@@ -98,7 +98,6 @@ def _numbers(manifest: Manifest, study: Study, words: Words) -> Iterable[Section
 
 def _reliability(manifest: Manifest, study: Study, words: Words) -> Iterable[Section]:
     if not study.reliability:
-        yield "reliability", f"<p>{escaped(words('reliability.none'))}</p>"
         return
     across, up = words("reliability.score"), words("reliability.right")
     text = f"<p>{escaped(words('reliability.why'))}</p>"
@@ -115,7 +114,6 @@ def _reliability(manifest: Manifest, study: Study, words: Words) -> Iterable[Sec
 
 def _labels(manifest: Manifest, study: Study, words: Words) -> Iterable[Section]:
     if not study.per_class:
-        yield "labels", f"<p>{escaped(words('labels.none'))}</p>"
         return
     shown = sorted(study.per_class, key=lambda label: -study.counts[label])[:MOST_LABELS]
     kept = set(shown)
@@ -175,7 +173,8 @@ def _mistakes(manifest: Manifest, study: Study, words: Words) -> Iterable[Sectio
     )
 
     def row(one: Mistake) -> tuple[str, ...]:
-        names = [isolated(name) if name else f"<i>{escaped(words('mistakes.nothing'))}</i>" for name in (one.true, one.given)]
+        sides = [words.number(float(side)) if regression else side for side in (one.true, one.given)]
+        names = [isolated(side) if side else f"<i>{escaped(words('mistakes.nothing'))}</i>" for side in sides]
         text = f'<div class="text" dir="auto">{escaped(one.text)}</div>'
         return text, *names, words.number(one.score, 2)
 
@@ -207,7 +206,7 @@ def _comparison(manifest: Manifest, study: Study, words: Words) -> Iterable[Sect
     baseline = words("the mean" if manifest.task == "regression" else "the baseline")
     sides = [(words("the model"), study.metrics), (baseline, study.baseline)]
     if study.rival:
-        sides.append((study.rival.name, study.rival.metrics))
+        sides.append((f"{study.rival.name}@{study.rival.version[:7]}", study.rival.metrics))
     rows = []
     for name in study.metrics:
         cells = [

@@ -25,7 +25,8 @@ def usual(manifest: Manifest, study: Study, words: Words) -> str:
     _, write = _plain(study, words)
     name = "mae" if manifest.task == "regression" else "accuracy"
     none = ".none" if manifest.task == "multilabel" and not study.usual else ""
-    return words(f"usual.{manifest.task}{none}", usual=study.usual, value=write(study.baseline[name].value))
+    said = words.number(float(study.usual)) if manifest.task == "regression" else study.usual
+    return words(f"usual.{manifest.task}{none}", usual=said, value=write(study.baseline[name].value))
 
 
 def verdict(study: Study, words: Words) -> str:

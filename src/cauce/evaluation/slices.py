@@ -13,6 +13,7 @@ from cauce.evaluation.metrics import Figure, Floats, with_intervals
 
 LENGTHS = (25, 50, 100, 200, 500)  # characters up to which a text falls into each slice
 PERIODS, LEAST_ROWS = 6, 50  # slices by time at most; rows under which a slice says little
+LEAST_ERRORS = 5  # rows that a mean error has at least: the bootstrap of fewer knows nothing of its width
 Z = 1.959964  # of a 95 % interval
 
 Kind = Literal["language", "length", "time"]
@@ -47,7 +48,7 @@ def slices(
     languages: Mapping[int, str],
     times: npt.NDArray[Any] | None,
 ) -> tuple[Slice, ...]:
-    """Every slice that has rows.
+    """Every slice that has rows; of a regression those with a handful.
 
     Args:
         merit: (n,) 1 where a row is right and 0 where not; of a regression its absolute error.
@@ -57,7 +58,12 @@ def slices(
 
     """
     places = [*_by_language(languages), *_by_length(texts), *(_by_time(times) if times is not None else ())]
-    return tuple(Slice(kind=kind, name=name, rows=len(rows), figure=_mean(merit[rows])) for kind, name, rows in places)
+    least = 1 if _is_share(merit) else LEAST_ERRORS
+    return tuple(
+        Slice(kind=kind, name=name, rows=len(rows), figure=_mean(merit[rows]))
+        for kind, name, rows in places
+        if len(rows) >= least
+    )
 
 
 def wilson(right: float, rows: int) -> Figure:
@@ -72,9 +78,13 @@ def wilson(right: float, rows: int) -> Figure:
 
 def _mean(merit: Floats) -> Figure:
     """The mean of some rows: of zeros and ones a share, of others by the bootstrap."""
-    if ((merit == 0) | (merit == 1)).all():
+    if _is_share(merit):
         return wilson(float(merit.sum()), len(merit))
     return with_intervals(lambda weights: {"mean": weights @ merit / weights.sum(axis=1)}, len(merit), 0)["mean"][0]
+
+
+def _is_share(merit: Floats) -> bool:
+    return bool(((merit == 0) | (merit == 1)).all())
 
 
 def _by_language(languages: Mapping[int, str]) -> Iterator[tuple[Kind, str, npt.NDArray[np.int64]]]:

@@ -112,7 +112,7 @@ class Study(_Part):
         measured_on: "test" or "dev" of the training, or the name of a file.
         headline, metrics, per_class, counts, rows, errors: see `cauce.evaluation.metrics.Report`.
         confusion: as there, as a tuple of rows; None where there is none.
-        baseline: the same metrics of always giving the most frequent label `usual` (of a regression: the mean).
+        baseline: the same metrics of always giving `usual`: the most frequent label, or of a regression the mean.
         reliability: classification: bins of the best label's score, as the ECE has them; multilabel: of every score.
         mistakes: the wrong answers that the model was most sure of.
         foreign: None where it was not measured.
@@ -304,7 +304,7 @@ def _mistakes(
     if task == "regression":
         far = np.nan_to_num(np.abs(truth[:, 0] - scores[:, 0]), nan=-1.0)
         return tuple(
-            Mistake(text=_short(shown[i]), true=f"{truth[i, 0]:.4g}", given=f"{scores[i, 0]:.4g}", score=float(far[i]))
+            Mistake(text=_short(shown[i]), true=repr(float(truth[i, 0])), given=repr(float(scores[i, 0])), score=float(far[i]))
             for i in np.argsort(-far, kind="stable")[:MISTAKES]
             if far[i] > 0
         )

@@ -151,7 +151,7 @@ def _times(data: Dataset) -> Any:
 def _usual(task: Task, answers: tuple[float, ...], labels: tuple[str, ...]) -> str:
     """What the baseline says, as it is shown."""
     if task == "regression":
-        return f"{answers[0]:.4g}"
+        return repr(answers[0])
     if task == "multilabel":
         return ", ".join(label for label, share in zip(labels, answers, strict=True) if share >= 0.5)
     return labels[int(np.argmax(answers))]

@@ -41,7 +41,9 @@ class Words:
         return f"{number:,}".replace(",", self._thousands)
 
     def number(self, value: float, digits: int = 3) -> str:
-        """A number with so many decimals; one of 100 and more is written with fewer."""
+        """A number with so many decimals; of a large one fewer, of a small one its first two digits."""
+        if 0 < abs(value) < 10**-digits:
+            return f"{value:.2g}".replace(".", self._point).replace("-", "−")
         digits = digits if abs(value) < 100 else min(digits, 1 if abs(value) < 10_000 else 0)
         whole, point, rest = f"{value:,.{digits}f}".partition(".")
         return whole.replace(",", self._thousands).replace("-", "−") + (self._point + rest if point else "")
