@@ -54,7 +54,7 @@ def _data(manifest: Manifest, study: Study, words: Words) -> list[str]:
     training = study.training
     if training is None:
         return [words("card.data.rows", rows=manifest.data.rows), digest, words("data.unknown")]
-    parts = words.listed(f"{words(f'part.{part}')} {words.count(rows)}" for part, rows in training.parts.items())
+    parts = words.listed(f"{words.named('part', part)} {words.count(rows)}" for part, rows in training.parts.items())
     rows = sum(training.parts.values())
     out = [words("card.data.source", source=in_code(training.source), rows=rows, parts=parts), digest, _languages(study, words)]
     if training.counts:
@@ -63,7 +63,7 @@ def _data(manifest: Manifest, study: Study, words: Words) -> list[str]:
     if all(one.severity == "info" for one in training.findings):
         return [*out, words("card.data.clean")]
     found = [
-        f"- {words(f'severity.{one.severity}')}: {words(f'finding.{one.code}', count=one.count)}"
+        f"- {words.named('severity', one.severity)}: {words.named('finding', one.code, count=one.count)}"
         for one in training.findings
         if one.severity != "info"
     ]
@@ -75,7 +75,7 @@ def _languages(study: Study, words: Words) -> str:
     if not counts:
         return words("card.data.no languages")
     shares = words.listed(
-        f"{words(f'language.{code}')} {words.percent(count / sum(counts.values()))}" for code, count in counts.items()
+        f"{words.named('language', code)} {words.percent(count / sum(counts.values()))}" for code, count in counts.items()
     )
     return words("card.data.languages", languages=shares)
 
@@ -88,7 +88,7 @@ def _told(study: Study) -> dict[str, int]:
 
 
 def _use(manifest: Manifest, study: Study, words: Words) -> list[str]:
-    named = words.listed(words(f"language.{code}") for code in _told(study)) or words("card.use.no languages")
+    named = words.listed(words.named("language", code) for code in _told(study)) or words("card.use.no languages")
     said = words("card.use.text", things=things(manifest, words), languages=named)
     return [said[0].upper() + said[1:]]
 
@@ -101,7 +101,7 @@ def _misuse(manifest: Manifest, study: Study, words: Words) -> list[str]:
 def _figures(manifest: Manifest, study: Study, words: Words) -> list[str]:
     heads = ("figure", "value", "low", "high", "usual")
     rows = [
-        (words(f"metric.{name}"), *_written(figure, words), words.number(study.baseline[name].value))
+        (words.named("metric", name), *_written(figure, words), words.number(study.baseline[name].value))
         for name, figure in study.metrics.items()
     ]
     said = [*(say(manifest, study, words) for say in (headline, usual, measured)), verdict(study, words)]

@@ -194,9 +194,8 @@ def _data(manifest: Manifest, study: Study, words: Words) -> Iterable[Section]:
     content = f"<p>{escaped(words('data.none'))}</p>" if clean else ""
     rows = []
     for one in study.training.findings:
-        key = f"finding.{one.code}"
-        said = words(key, count=one.count) if key in words else one.code
-        weight = f'<span class="tag {escaped(one.severity)}">{escaped(words(f"severity.{one.severity}"))}</span>'
+        said = words.named("finding", one.code, count=one.count)
+        weight = f'<span class="tag {escaped(one.severity)}">{escaped(words.named("severity", one.severity))}</span>'
         rows.append((escaped(said), weight, f'<span lang="en" class="small">{isolated(one.what)}</span>'))
     heads = (words("data.finding"), words("data.severity"), words("data.detail"))
     yield "data", content + (_table("", heads, rows, numbers=0) if rows else "")
@@ -215,7 +214,7 @@ def _comparison(manifest: Manifest, study: Study, words: Words) -> Iterable[Sect
             else "–"
             for _, one in sides
         ]
-        rows.append((f"{escaped(words(f'metric.{name}'))}", *cells))
+        rows.append((escaped(words.named("metric", name)), *cells))
     heads = (f"{words('figure')}, {words('95 %')}", *(name for name, _ in sides))
     yield (
         "comparison",
@@ -265,7 +264,7 @@ def _origin(manifest: Manifest, study: Study, words: Words) -> Iterable[Section]
     content = ""
     if study.training:
         training = study.training
-        parts = words.listed(f"{words(f'part.{part}')} {words.count(rows)}" for part, rows in training.parts.items())
+        parts = words.listed(f"{words.named('part', part)} {words.count(rows)}" for part, rows in training.parts.items())
         counts = sorted(training.counts.items(), key=lambda one: -one[1])
         listed = words.listed(f"{isolated(label)} {words.count(rows)}" for label, rows in counts[:COUNTED])
         environment = words.listed(f"{name} {value}" for name, value in training.environment.items())

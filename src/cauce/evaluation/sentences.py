@@ -34,7 +34,7 @@ def verdict(study: Study, words: Words) -> str:
     ours, theirs = study.metrics[study.headline], study.baseline[study.headline]
     key = "verdict.better" if study.beats_baseline else "verdict.not"
     values = [f"{words.number(one.value)} [{words.interval(one)}]" for one in (ours, theirs)]
-    return words(key, metric=words(f"short.{study.headline}"), ours=values[0], theirs=values[1])
+    return words(key, metric=words.named("short", study.headline), ours=values[0], theirs=values[1])
 
 
 def measured(manifest: Manifest, study: Study, words: Words) -> str:
@@ -52,7 +52,7 @@ def things(manifest: Manifest, words: Words) -> str:
 def part_name(one: Slice, words: Words) -> str:
     """A slice as it stands in a table of its kind."""
     if one.kind == "language":
-        return words(f"language.{one.name}")
+        return words.named("language", one.name)
     first, _, last = one.name.partition("/" if one.kind == "time" else "-")
     return first if first == last or not last else f"{first} – {last}"
 
@@ -78,7 +78,7 @@ def foreign_said(study: Study, words: Words) -> str:
     said = words(
         "foreign.said",
         texts=found.texts,
-        languages=words.listed(words(f"language.{code}") for code in found.languages),
+        languages=words.listed(words.named("language", code) for code in found.languages),
         label=found.label,
         share=words.percent(found.share),
         score=words.number(found.score, 2),

@@ -107,10 +107,12 @@ def _by_length(texts: Sequence[str]) -> Iterator[tuple[Kind, str, npt.NDArray[np
 def _by_time(times: npt.NDArray[Any]) -> Iterator[tuple[Kind, str, npt.NDArray[np.int64]]]:
     """Periods with about as many rows each; rows of one day stay together."""
     known = np.flatnonzero(~np.isnat(times))
+    if not len(known):
+        return
     days = times[known].astype("datetime64[D]")
     order = np.argsort(days, kind="stable")
     known, days = known[order], days[order]
     count = max(1, min(PERIODS, len(known) // LEAST_ROWS))
-    edges = sorted({int(np.searchsorted(days, days[len(days) * k // count])) for k in range(count)}) if len(days) else []
+    edges = sorted({int(np.searchsorted(days, days[len(days) * k // count])) for k in range(count)})
     for start, end in zip(edges, [*edges[1:], len(days)], strict=True):
         yield "time", f"{days[start]}/{days[end - 1]}", known[start:end]

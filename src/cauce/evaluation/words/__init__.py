@@ -33,6 +33,11 @@ class Words:
         shown = {name: self.count(value) if type(value) is int else value for name, value in values.items()}
         return self._words[key].format(**shown)
 
+    def named(self, kind: str, name: str, **values: object) -> str:
+        """The words of one of a kind (a metric, a finding); its name where there are none yet."""
+        key = f"{kind}.{name}"
+        return self(key, **values) if key in self else name
+
     def __contains__(self, key: str) -> bool:
         return key in self._words
 
