@@ -15,8 +15,9 @@ from cauce.evaluation.card import card
 from cauce.evaluation.metrics import Report
 from cauce.evaluation.report import page
 from cauce.evaluation.words import Words
-from cauce.model.model import Model, load
+from cauce.model.model import Model
 from cauce.recipes import evidence
+from cauce.registry.named import find, load
 
 WRITERS = {".html": page, ".md": card}
 
@@ -32,10 +33,10 @@ def evaluate(
     """Ask a model the rows of a labeled file and report its figures, each with a 95 % interval.
 
     Args:
-        model: a loaded one, or its folder.
+        model: a loaded one, or what `load` takes.
         data: a file, or `x_text.txt` beside `x_labels.txt`.
         text: the column of the text, where it is not called as the model calls it; without it, that is guessed.
-        label: the column of the label, or the 0/1 columns of several; guessed without.
+        label: the column of the label, or the 0/1 columns of several; without it that of the number, or guessed.
         label_delimiter: what stands between the labels of one cell.
 
     Raises:
@@ -64,11 +65,11 @@ def report(
     """Write the report of a model, one HTML file, or its card.
 
     Args:
-        model: its folder.
+        model: what `load` takes.
         data: a labeled file to measure on; without it the report is of what the training measured.
         out: the file to write; a name that ends in .md gets the card.
         language: "en" or "es".
-        against: the folder of another model, asked the same rows.
+        against: another model, asked the same rows.
         text, label, label_delimiter: see `evaluate`.
         time: the column that says when each row was made.
         replace: write over a file that is there.
@@ -82,14 +83,14 @@ def report(
         raise UnknownName(f"{place} is of a kind that is not written", hint=f"give --out a name with: {', '.join(WRITERS)}")
     if place.exists() and not replace:
         raise OutputExists(f"{place} exists already", hint="choose another --out, or write over it with --replace")
-    opened = load(model)
+    opened, folder = load(model), find(model).folder
     if data is None:
         if against is not None:
             raise InputError("there are no rows to ask both models", hint="give a labeled file: cauce report MODEL DATA")
-        found = study.read(Path(model))
+        found = study.read(folder)
     else:
         examples = _examples(opened, data, text, label, label_delimiter, time)
-        known = study.read(Path(model)).training if (Path(model) / study.FILE).is_file() else None
+        known = study.read(folder).training if (folder / study.FILE).is_file() else None
         found = _studied(opened, examples, Path(data).name, known, None if against is None else load(against))
     with writing(place):
         place.write_text(WRITERS[place.suffix](opened.manifest, found, words), encoding="utf-8")
@@ -128,4 +129,5 @@ def _examples(
     """The rows of a file as the model reads them."""
     labels = (label,) if isinstance(label, str) else tuple(label or ())
     columns = Columns(label=labels, label_delimiter=label_delimiter, task=model.task, time=time)
-    return read_for(data, model.manifest.inputs, columns.naming(text, None))
+    target = model.labels[0] if model.task == "regression" else ""
+    return read_for(data, model.manifest.inputs, columns.naming(text, None), target=target)

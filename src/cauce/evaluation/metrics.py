@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 RESAMPLES = 1000
+MOST_AREAS = 200  # labels: of more, the intervals of `roc_auc` would take minutes
 BLOCK = 100  # resamples at a time: bounds the memory
 PER_CLASS = ("precision", "recall", "f1")
 
@@ -40,8 +41,8 @@ class Report:
     Attributes:
         headline: the name of the figure that says most; more of it is better.
         metrics: by name. Classification: accuracy, macro_f1, micro_f1, macro_recall, macro_precision, log_loss, roc_auc (left
-            out where the rows have one label only), ece. Multilabel: the same without ece; accuracy counts rows whose labels
-            are all right; hamming_loss besides. Regression: r2, mae, rmse, pearson.
+            out where the rows have one label only, or there are over 200), ece. Multilabel: the same without ece; accuracy
+            counts rows whose labels are all right; hamming_loss besides. Regression: r2, mae, rmse, pearson.
         per_class: by label, then precision, recall and f1. Empty for a regression.
         counts: how many rows have each label.
         confusion: classification: (labels, labels + 1) counts, truth by row; the last column is "no answer". Else None.
@@ -105,7 +106,8 @@ class Areas:
     """The mean area under the ROC curve of several labels: the chance that a row of the label ranks over one that is not."""
 
     def __init__(self, true: Floats, scores: Floats) -> None:
-        inside = [j for j in range(true.shape[1]) if 0 < true[:, j].sum() < len(true)]
+        many = true.shape[1] > MOST_AREAS
+        inside = [] if many else [j for j in range(true.shape[1]) if 0 < true[:, j].sum() < len(true)]
         self._ranks = [(true[:, j], *_ties(scores[:, j])) for j in inside]
 
     def figures(self, weights: Floats) -> dict[str, Floats]:
@@ -151,12 +153,17 @@ def _ties(score: Floats) -> tuple[Places, Places]:
 
 def _area(weights: Floats, true: Floats, order: Places, starts: Places) -> Floats:
     """Area under the ROC curve, (b,): the chance that a row of the class ranks over one that is not, ties as a half."""
+    ranks = np.flatnonzero(true[order])  # of the rows of the class
+    run = np.searchsorted(starts, ranks, side="right")
+    ends = np.append(starts, len(order))
     ordered = weights[:, order]
-    positive = np.add.reduceat(ordered * true[order], starts, axis=1)
-    negative = np.add.reduceat(ordered * (1 - true[order]), starts, axis=1)
-    below = np.cumsum(negative, axis=1) - negative / 2
-    pairs = positive.sum(axis=1) * negative.sum(axis=1)
-    area: Floats = np.divide((positive * below).sum(axis=1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+    positive = ordered[:, ranks]
+    ordered[:, ranks] = 0
+    below = np.zeros((len(weights), len(order) + 1))
+    np.cumsum(ordered, axis=1, out=below[:, 1:])
+    pairs = positive.sum(axis=1) * below[:, -1]
+    sums = (positive * (below[:, ends[run - 1]] + below[:, ends[run]])).sum(axis=1) / 2
+    area: Floats = np.divide(sums, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
     return area
 
 

@@ -164,7 +164,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _mlmodel(model: Model) -> str:
     """MLflow's description of the folder: who loads it. JSON is YAML."""
     types = {"text": "string", "category": "string", "number": "double", "boolean": "boolean"}
-    inputs = [{"name": one.name, "type": types[one.type], "required": one.type == "text"} for one in model.manifest.inputs]
+    inputs = [{"name": one.name, "type": types[one.type], "required": True} for one in model.manifest.inputs]
     return (
         json.dumps(
             {

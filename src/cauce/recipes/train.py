@@ -55,7 +55,7 @@ class Run:
         majority: the same figures of always giving the training's shares of labels.
         rows: how many rows each part had.
         notes: what was guessed, left out or found, in words.
-        example: a short text of the measured rows, to try the model with.
+        example: a short text of the measured rows, or a row as JSON, to try the model with.
 
     """
 
@@ -260,8 +260,8 @@ def _seal(room: Path, manifest: Manifest, files: list[str], own: Dataset, seed: 
 
 
 def _example(rows: Dataset) -> str:
-    """The shortest text of several words, or of any; of a table its first row as JSON."""
-    if all(one.type != "text" for one in rows.inputs):
+    """The shortest text of several words, or of any; of several columns the first row as JSON."""
+    if [one.type for one in rows.inputs] != ["text"]:
         return json.dumps(rows.rows.slice(0, 1).to_pylist()[0], ensure_ascii=False)
     texts = [" ".join(text.split()) for text in rows.texts().to_pylist()]
     return min(texts, key=lambda text: (text.count(" ") < LEAST_WORDS, len(text)))
