@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cauce.cli import options, show
+from cauce.text.visible import visible
 
 if TYPE_CHECKING:
     from cauce.evaluation.compare import Comparison, Label
@@ -74,12 +75,12 @@ def _signed(found: Comparison, name: str) -> str:
 def _label(answer: Label) -> str:
     """An answer as a cell of the table."""
     if isinstance(answer, list):
-        return show.visible(", ".join(answer)) or "-"
+        return visible(", ".join(answer)) or "-"
     if isinstance(answer, float):
         return f"{answer:.4g}"
-    return "no answer" if answer is None else show.visible(answer)
+    return "no answer" if answer is None else visible(answer)
 
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
-    return show.visible(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…")
+    return visible(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…")
