@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from cauce.api import evaluate
     from cauce.errors import CauceError
     from cauce.evaluation.metrics import Report
-    from cauce.model.model import Model, load
+    from cauce.model.model import Model
     from cauce.model.predictions import Prediction, Predictions
     from cauce.recipes.train import Run, train
+    from cauce.registry.named import load
 
 __all__ = ["CauceError", "Model", "Prediction", "Predictions", "Report", "Run", "evaluate", "load", "train"]
 
@@ -28,7 +29,7 @@ _WHERE = {
     "Report": "cauce.evaluation.metrics",
     "Run": "cauce.recipes.train",
     "evaluate": "cauce.api",
-    "load": "cauce.model.model",
+    "load": "cauce.registry.named",
     "train": "cauce.recipes.train",
 }
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cauce.cli import options, show
+from cauce.cli.models import open_model
 
 EXAMPLES = """\b
 Examples:
@@ -17,7 +17,7 @@ Examples:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model folder.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, or a registered model (`name@…`).")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="A labeled file, as for training.")],
     text: Annotated[str | None, typer.Option(help="The column of the text. [default: the model's, or guessed]")] = None,
     label: options.Label = None,
@@ -26,9 +26,8 @@ def evaluate(
 ) -> None:
     """Measure a model on labeled rows, with intervals."""
     from cauce.api import evaluate as measure
-    from cauce.model.model import load
 
-    opened = load(model)
+    opened = open_model(model)
     report = measure(opened, data, text=text, label=label, label_delimiter=label_delimiter)
     if json:
         show.as_json({**report.as_dict(), "model": {"name": opened.name, "version": opened.version, "variant": opened.variant}})
@@ -48,4 +47,4 @@ def evaluate(
                 for label, figures in report.per_class.items()
             ],
         )
-    show.next_command(f"cauce predict {shlex.quote(str(model))} --explain TEXT")
+    show.next_command(f"cauce predict {shlex.quote(model)} --explain TEXT")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cauce.cli import show
+from cauce.cli.models import open_model
 from cauce.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ BLOCK = 1 << 18  # bytes read at once, where that many have come
 
 
 def predict(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model folder, or `echo`.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, a registered model (`name@…`), or `echo`.")],
     texts: Annotated[
         list[str],
         typer.Argument(
@@ -42,9 +43,7 @@ def predict(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Label texts. From a pipe (`-`) it streams: one JSON line for each line that comes."""
-    from cauce.model.model import load
-
-    opened = load(model)
+    opened = open_model(model)
     if "-" in texts and len(texts) > 1:
         raise InputError("`-` stands alone: it reads the texts from a pipe", hint="give either - or texts")
     if texts == ["-"]:
@@ -174,8 +173,8 @@ def _object(text: str, model: Model) -> dict[str, Any]:
     """
     row, code = _row(text.encode(errors="replace"), None)
     if code:
-        names = ", ".join(f'"{one.name}"' for one in model.manifest.inputs[:3])
-        raise InputError(f"not a JSON object: {text[:40]}", hint=f"this model reads columns: {{{names}: …}}")
+        names = ", ".join(f'"{one.name}": …' for one in model.manifest.inputs)
+        raise InputError(f"not a JSON object: {text[:40]}", hint=f"this model reads columns, so give a row: '{{{names}}}'")
     return row
 
 

@@ -60,7 +60,7 @@ class Run:
         majority: the same figures of always giving the training's shares of labels.
         rows: how many rows each part had.
         notes: what was guessed, left out or found, in words.
-        example: a short text of the measured rows, to try the model with.
+        example: a short text of the measured rows, or a row as JSON, to try the model with.
 
     """
 

@@ -14,8 +14,9 @@ COUNTS = np.bincount(COLUMNS)
 
 def test_a_bucket_that_every_label_has_says_nothing() -> None:
     told = contrast("classification", np.array([0, 0, 1, 1]), ROW, COLUMNS, COUNTS)
+    share = (2 + DOUBT / 2) / (2 + DOUBT)
     assert told[0] == pytest.approx(0)
-    assert told[1] == pytest.approx(np.log((2 + DOUBT / 2) / (DOUBT / 2)))
+    assert told[1] ** 2 / 2 == pytest.approx(share * np.log(2 * share) + (1 - share) * np.log(2 * (1 - share)))
     assert told[2] == pytest.approx(told[1])
 
 
