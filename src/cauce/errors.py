@@ -6,13 +6,14 @@ CauceError                        exit 1  http 500
 │   ├── ColumnMissing                                a column that is not there; the nearest is named
 │   ├── UnreadableData                               no known encoding, a NUL byte, a ragged row, not JSON
 │   ├── LineTooLong                       http 413   a line or cell over the limit
-│   ├── DataTooLarge                      http 413   a file over the limit, unpacked
+│   ├── DataTooLarge                      http 413   a file over the limit, unpacked, or a model too large
 │   ├── EmptyData                                    a file without rows
 │   ├── TooFewLabels                                 one class only, or a class too small to split
 │   ├── UnknownLabel                                 a label that the model was not trained on
 │   ├── UnknownName                                  a recipe, variant or option value that does not exist
 │   ├── NameInvalid                                  a name with other characters than a name may have
 │   ├── WrongRows                                    rows that do not fit the model's inputs
+│   ├── NotComparable                                two models of different tasks, labels or inputs
 │   ├── OutputExists                      http 409   what would be written is there already
 │   ├── FileChanged                       http 409   a file is not as it was when the work on it began
 │   ├── CannotWrite                                  the place to write to is read-only or is not a folder
@@ -98,7 +99,7 @@ class LineTooLong(InputError):
 
 
 class DataTooLarge(InputError):
-    """A file over the limit, unpacked."""
+    """A file over the limit, unpacked; or a model of it would not fit into memory."""
 
     code, http_status = "data_too_large", 413
 
@@ -137,6 +138,12 @@ class WrongRows(InputError):
     """Rows that do not fit the model's inputs."""
 
     code = "wrong_rows"
+
+
+class NotComparable(InputError):
+    """Two models of different tasks, labels or inputs."""
+
+    code = "not_comparable"
 
 
 class OutputExists(InputError):
