@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from cauce.errors import CauceError
     from cauce.evaluation.compare import Comparison
     from cauce.evaluation.metrics import Report
-    from cauce.model.model import Model, load
+    from cauce.model.model import Model
     from cauce.model.predictions import Prediction, Predictions
     from cauce.recipes.train import Run, train
+    from cauce.registry.named import load
 
 __all__ = [
     "CauceError",
@@ -43,7 +44,7 @@ _WHERE = {
     "Run": "cauce.recipes.train",
     "compare": "cauce.api",
     "evaluate": "cauce.api",
-    "load": "cauce.model.model",
+    "load": "cauce.registry.named",
     "train": "cauce.recipes.train",
 }
 

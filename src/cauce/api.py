@@ -14,7 +14,8 @@ from cauce.evaluation import evaluate as evaluation
 from cauce.evaluation.abstention import Abstention
 from cauce.evaluation.compare import Comparison
 from cauce.evaluation.metrics import Report
-from cauce.model.model import Model, check_min_score, load
+from cauce.model.model import Model, check_min_score
+from cauce.registry.named import load
 
 
 def evaluate(
@@ -28,10 +29,10 @@ def evaluate(
     """Ask a model the rows of a labeled file and report its figures, each with a 95 % interval.
 
     Args:
-        model: a loaded one, or its folder.
+        model: a loaded one, or what `load` takes.
         data: a file, or `x_text.txt` beside `x_labels.txt`.
         text: the column of the text, where it is not called as the model calls it; without it, that is guessed.
-        label: the column of the label, or the 0/1 columns of several; guessed without.
+        label: the column of the label, or the 0/1 columns of several; without it that of the number, or guessed.
         label_delimiter: what stands between the labels of one cell.
 
     Raises:
@@ -42,7 +43,8 @@ def evaluate(
     opened = model if isinstance(model, Model) else load(model)
     labels = (label,) if isinstance(label, str) else tuple(label or ())
     columns = Columns(label=labels, label_delimiter=label_delimiter, task=opened.task)
-    examples = read_for(data, opened.manifest.inputs, columns.naming(text, None))
+    target = opened.labels[0] if opened.task == "regression" else ""
+    examples = read_for(data, opened.manifest.inputs, columns.naming(text, None), target=target)
     return evaluation.evaluate(opened, examples.rows, examples.truth(opened.labels))
 
 
@@ -110,7 +112,8 @@ def compare(
     labels = (label,) if isinstance(label, str) else tuple(label or ())
     columns = Columns(label=labels, label_delimiter=label_delimiter, task=first.task)
     known = comparison.labels_of_both(first, second)
-    examples = read_for(data, comparison.inputs_of_both(first, second), columns.naming(text, None))
+    target = known[0] if first.task == "regression" else ""
+    examples = read_for(data, comparison.inputs_of_both(first, second), columns.naming(text, None), target=target)
     truth = examples.truth(known)
     return comparison.compare(
         first, second, examples.rows, truth, lines=examples.lines, metric=metric, margin=margin, notes=examples.notes

@@ -17,27 +17,48 @@ import pyarrow as pa
 import pytest
 
 import cauce
+from cauce.model.rows import ARROW
 
-Answer = tuple[str | None, str | None, dict[str, float]]  # label, error, scores
-Mode = Callable[[Path, str, list[str]], list[Answer]]
+Row = dict[str, Any]
+Answer = tuple[str | None, list[str] | None, str | None, dict[str, float]]  # label, labels, error, scores
+Mode = Callable[[Path, str, list[Row]], list[Answer]]
 
 TOLERANCE = {"linear": 1e-6}
+KINDS = ["one text", "multilabel", "regression", "mixed", "table"]
 
 
-def python(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
-    return [(a.label, a.error, a.scores) for a in cauce.load(folder, variant).predict(texts)]
+def answers_of(predictions: cauce.Predictions) -> list[Answer]:
+    return [(a.label, None if a.labels is None else list(a.labels), a.error, a.scores) for a in predictions]
 
 
-def python_one_by_one(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
+def python(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
+    return answers_of(cauce.load(folder, variant).predict(rows))
+
+
+def python_one_by_one(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
     model = cauce.load(folder, variant)
-    return [(a.label, a.error, a.scores) for text in texts for a in model.predict(text)]
+    return [answer for row in rows for answer in answers_of(model.predict([row]))]
 
 
-def arrow(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
-    """Through Arrow, in uneven batches cut out of a longer table."""
+def python_table(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
+    """A table of strings in several pieces, its columns in another order."""
+    columns = {name: pa.array([written(row[name]) for row in rows], pa.string()) for name in reversed(rows[0])}
+    table = pa.table({name: pa.chunked_array([column[:5], column[5:]]) for name, column in columns.items()})
+    return answers_of(cauce.load(folder, variant).predict(table))
+
+
+def arrow(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
+    """Through Arrow, in uneven batches cut out of a longer table; strings in dictionaries, but for the first column."""
     model = cauce.load(folder, variant)
-    table = pa.RecordBatch.from_pydict({"before": list(range(len(texts))), "text": pa.array(texts, pa.large_string())})
-    edges = [0, *sorted(random.Random(3).sample(range(1, len(texts)), 7)), len(texts)]
+    columns: dict[str, Any] = {"before": list(range(len(rows)))}
+    for one in model.manifest.inputs:
+        values = pa.array([row[one.name] for row in rows], ARROW[one.type])
+        strings = pa.types.is_string(values.type)
+        columns[one.name] = values.cast(pa.large_string()) if strings and len(columns) == 1 else values
+        if strings and len(columns) > 2:
+            columns[one.name] = values.dictionary_encode()
+    table = pa.RecordBatch.from_pydict(columns)
+    edges = [0, *sorted(random.Random(3).sample(range(1, len(rows)), 7)), len(rows)]
     out: list[Answer] = []
     for start, end in pairwise(edges):
         batch = model.predict_arrow(table.slice(start, end - start))
@@ -46,9 +67,9 @@ def arrow(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
     return out
 
 
-def command_line(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
+def command_line(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
     """Through a pipe: one JSON line for each line."""
-    sent = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    sent = "".join(json.dumps(row) + "\n" for row in rows)
     done = subprocess.run(
         [sys.executable, "-m", "cauce", "predict", str(folder), "-"],
         input=sent.encode(),
@@ -56,24 +77,33 @@ def command_line(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
         timeout=60,
         check=True,
     )
-    rows = [json.loads(line) for line in done.stdout.decode().split("\n") if line]
-    assert [row["text"] for row in rows] == texts
-    return [(row["label"], row["error"], row["scores"]) for row in rows]
+    answers = [json.loads(line) for line in done.stdout.decode().split("\n") if line]
+    assert [{name: answer[name] for name in rows[0]} for answer in answers] == rows
+    return [(answer["label"], answer.get("labels"), answer["error"], answer["scores"]) for answer in answers]
 
 
 def from_columns(rows: list[dict[str, Any]], labels: tuple[str, ...]) -> list[Answer]:
-    return [(row["label"], row["error"], dict(zip(labels, row["scores"] or [], strict=bool(row["scores"])))) for row in rows]
+    return [
+        (row["label"], row.get("labels"), row["error"], dict(zip(labels, row["scores"] or [], strict=bool(row["scores"]))))
+        for row in rows
+    ]
 
 
-MODES: list[Mode] = [python, python_one_by_one, arrow, command_line]
+def written(value: Any) -> str | None:
+    """A value as a file of strings holds it."""
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+MODES: list[Mode] = [python, python_one_by_one, python_table, arrow, command_line]
+
+
+def golden_rows(folder: Path) -> list[Row]:
+    return [json.loads(line)["row"] for line in (folder / "golden.jsonl").read_text("utf-8").split("\n") if line]
 
 
 @pytest.fixture(scope="module")
-def shuffled_texts(model_folder: Path, messages: Path, real_data: Callable[[str], Path]) -> list[str]:
-    """The golden rows, real tweets in two languages, and rows that cannot be answered, in no order."""
-    golden = [
-        json.loads(line)["row"]["text"] for line in (model_folder / "golden.jsonl").read_text("utf-8").split("\n") if line
-    ]
+def texts(messages: Path, real_data: Callable[[str], Path]) -> list[str]:
+    """Real tweets in two languages, and texts that cannot be answered."""
     with messages.open(encoding="utf-8", newline="") as file:
         own = [row["text"] for row in csv.DictReader(file)][:300]
     tweets = [
@@ -81,16 +111,40 @@ def shuffled_texts(model_folder: Path, messages: Path, real_data: Callable[[str]
         for name in ("umsab/spanish/test_text.txt", "tweeteval/emotion/test_text.txt")
         for line in real_data(name).read_text("utf-8").split("\n")[:400]
     ]
-    texts = [*golden, *own, *tweets, "", "   ", "\u3000", "a" * 60_000, "\ud800 lone surrogate"]
-    random.Random(11).shuffle(texts)
-    return texts
+    return [*own, *tweets, "", "   ", "\u3000", "a" * 60_000, "\ud800 lone surrogate"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def folder(request: pytest.FixtureRequest, task_folders: dict[str, Path]) -> Path:
+    return task_folders[request.param]
 
 
 @pytest.fixture(scope="module")
-def expected(model_folder: Path, shuffled_texts: list[str]) -> list[Answer]:
+def shuffled_rows(folder: Path, texts: list[str], orders: Path) -> list[Row]:
+    """The golden rows, rows of the model's columns with real texts and missing values, and wrong ones, in no order."""
+    inputs = {one.name: one.type for one in cauce.load(folder).manifest.inputs}
+    rows = golden_rows(folder)
+    chance = random.Random(11)
+    if list(inputs.values()) == ["text"]:
+        rows += [{name: text} for name in inputs for text in texts]
+    else:
+        choices: dict[str, list[Any]] = {
+            "text": [*chance.sample(texts, 300), None, *texts[-5:]],
+            "category": ["rojo", "azul", "verde", " azul ", "", None, "negro", "\ud800"],
+            "number": [None, -1e300, 0.0, 0.5, 2.0, 1e300],
+            "boolean": [True, False, None],
+        }
+        rows += [{name: chance.choice(choices[kind]) for name, kind in inputs.items()} for _ in range(400)]
+        rows += [dict.fromkeys(inputs), dict.fromkeys(inputs, None)]
+    chance.shuffle(rows)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def expected(folder: Path, shuffled_rows: list[Row]) -> list[Answer]:
     """The answers in another order, from the Python door."""
-    order = sorted(range(len(shuffled_texts)), key=lambda i: shuffled_texts[i][::-1])
-    answers = python(model_folder, "auto", [shuffled_texts[i] for i in order])
+    order = random.Random(5).sample(range(len(shuffled_rows)), len(shuffled_rows))
+    answers = python(folder, "auto", [shuffled_rows[i] for i in order])
     back = dict(zip(order, answers, strict=True))
     return [back[i] for i in range(len(order))]
 
@@ -98,17 +152,25 @@ def expected(model_folder: Path, shuffled_texts: list[str]) -> list[Answer]:
 @pytest.mark.parametrize("variant", ["linear"])
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.__name__)
 def test_every_mode_gives_the_same_answer(
-    mode: Mode, variant: str, model_folder: Path, shuffled_texts: list[str], expected: list[Answer]
+    mode: Mode, variant: str, folder: Path, shuffled_rows: list[Row], expected: list[Answer]
 ) -> None:
-    texts, wanted = shuffled_texts, expected
-    if mode is arrow:  # Arrow cannot hold a lone surrogate
-        texts, wanted = zip(*[(t, e) for t, e in zip(texts, expected, strict=True) if "\ud800" not in t], strict=True)
-    given = mode(model_folder, variant, list(texts))
+    rows, wanted = shuffled_rows, expected
+    if mode in (arrow, python_table):  # Arrow cannot hold a lone surrogate
+        kept = [i for i, row in enumerate(rows) if "\ud800" not in "".join(v for v in row.values() if isinstance(v, str))]
+        rows, wanted = [rows[i] for i in kept], [wanted[i] for i in kept]
+    given = mode(folder, variant, rows)
     assert len(given) == len(wanted)
-    for (label, error, scores), (wanted_label, wanted_error, wanted_scores) in zip(given, wanted, strict=True):
-        assert (label, error) == (wanted_label, wanted_error)
+    for (*said, scores), (*wanted_said, wanted_scores) in zip(given, wanted, strict=True):
+        assert said == wanted_said
         assert scores.keys() == wanted_scores.keys()
-        assert all(abs(scores[k] - wanted_scores[k]) <= TOLERANCE[variant] for k in scores)
+        assert all(abs(scores[k] - wanted_scores[k]) <= TOLERANCE[variant] * max(1, abs(scores[k])) for k in scores)
+
+
+def test_the_rows_of_the_contract_are_answered_and_refused(expected: list[Answer]) -> None:
+    errors = {error for _, _, error, _ in expected}
+    assert None in errors
+    assert "missing_input" in errors or "empty_text" in errors
+    assert sum(error is None for _, _, error, _ in expected) > len(expected) / 2
 
 
 def test_rows_that_cannot_be_answered_say_why_and_touch_no_neighbour(model_folder: Path) -> None:

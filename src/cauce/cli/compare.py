@@ -22,7 +22,7 @@ WIDTH = 60  # of a text that is shown
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help="A model folder.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="A model folder, or a registered model (`name@…`).")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another one, of the same task and labels.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="A labeled file, as for training.")],
     metric: Annotated[str | None, typer.Option(help="What the verdict is about. [default: macro_f1; r2 of numbers]")] = None,

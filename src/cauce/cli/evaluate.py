@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cauce.cli import options, show
+from cauce.cli.models import open_model
 
 EXAMPLES = """\b
 Examples:
@@ -19,7 +19,7 @@ Examples:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model folder.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, or a registered model (`name@…`).")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="A labeled file, as for training.")],
     text: Annotated[str | None, typer.Option(help="The column of the text. [default: the model's, or guessed]")] = None,
     label: options.Label = None,
@@ -34,9 +34,8 @@ def evaluate(
     """Measure a model on labeled rows, with intervals."""
     from cauce.api import abstain
     from cauce.api import evaluate as measure
-    from cauce.model.model import load
 
-    opened = load(model)
+    opened = open_model(model)
     report = measure(opened, data, text=text, label=label, label_delimiter=label_delimiter)
     sure = None
     if precision is not None or min_score is not None:
@@ -67,4 +66,4 @@ def evaluate(
         show.say(f"\nwith --min-score {sure.min_score:.4g}, {sure.coverage} of the rows get a label{right}")
     elif precision is not None:
         show.say(f"\nno score was shown to make {precision:.0%} of the answers right: more rows, or a better model, may")
-    show.next_command(f"cauce predict {shlex.quote(str(model))} --explain TEXT")
+    show.next_command(f"cauce predict {shlex.quote(model)} --explain TEXT")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cauce.cli import show
+from cauce.cli.models import open_model
 from cauce.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ BLOCK = 1 << 18  # bytes read at once, where that many have come
 
 
 def predict(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model folder, or `echo`.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, a registered model (`name@…`), or `echo`.")],
     texts: Annotated[
         list[str],
         typer.Argument(
@@ -45,9 +46,7 @@ def predict(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Label texts. From a pipe (`-`) it streams: one JSON line for each line that comes."""
-    from cauce.model.model import load
-
-    opened = load(model)
+    opened = open_model(model)
     if "-" in texts and len(texts) > 1:
         raise InputError("`-` stands alone: it reads the texts from a pipe", hint="give either - or texts")
     if texts == ["-"]:
@@ -99,7 +98,7 @@ def _answer(model: Model, answer: Prediction) -> dict[str, Any]:
     """An answer under the names that the Arrow columns have."""
     return {
         "label": answer.label,
-        **({"labels": list(answer.labels or ())} if model.task == "multilabel" else {}),
+        **({"labels": answer.labels} if model.task == "multilabel" else {}),
         "score": answer.score,
         "scores": answer.scores,
         "error": answer.error,
@@ -164,7 +163,7 @@ def _row(line: bytes | None, text_column: str | None) -> tuple[dict[str, Any], s
         return nothing, "invalid_utf8"
     if text.startswith("{"):
         with suppress(ValueError, RecursionError):
-            row = codec.loads(text)
+            row = codec.loads(text, parse_constant=lambda name: None)  # NaN, as some write what is missing, is no JSON
             if isinstance(row, dict):
                 return row, None
     return (nothing, "wrong_type") if text_column is None else ({text_column: text}, None)
@@ -179,8 +178,8 @@ def _object(text: str, model: Model) -> dict[str, Any]:
     """
     row, code = _row(text.encode(errors="replace"), None)
     if code:
-        names = ", ".join(f'"{one.name}"' for one in model.manifest.inputs[:3])
-        raise InputError(f"not a JSON object: {text[:40]}", hint=f"this model reads columns: {{{names}: …}}")
+        names = ", ".join(f'"{one.name}": …' for one in model.manifest.inputs)
+        raise InputError(f"not a JSON object: {text[:40]}", hint=f"this model reads columns, so give a row: '{{{names}}}'")
     return row
 
 

@@ -42,13 +42,24 @@ def split(data: Dataset, shares: tuple[float, ...], seed: int, *, by: By = "auto
 
     """
     data.check_trainable()
-    groups = duplicates.groups(data)
+    groups, notes_of_groups = _groups(data)
     if by == "time" or (by == "auto" and data.time is not None):
         places, notes = _by_time(data, shares, groups)
     else:
         places, notes = _by_label(data, shares, groups, seed)
     parts = [data.take(np.flatnonzero(places == part)) for part in range(len(shares))]
-    return (replace(parts[0], notes=(*data.notes, *notes)), *parts[1:])
+    return (replace(parts[0], notes=(*data.notes, *notes_of_groups, *notes)), *parts[1:])
+
+
+def _groups(data: Dataset) -> tuple[Integers, list[str]]:
+    """For each row the first one that stays in one part with it, and notes.
+
+    A table of few values has equal rows that are no copies: other people of the same age and town.
+    """
+    groups, rows = duplicates.groups(data), np.arange(len(data))
+    if data.has_text or 2 * np.count_nonzero(groups == rows) >= len(data):
+        return groups, []
+    return rows, ["most rows repeat another: such rows are held out too, as other cases of the same values"]
 
 
 def folds(data: Dataset, number: int, seed: int) -> Integers:
@@ -87,7 +98,23 @@ def _by_label(data: Dataset, shares: tuple[float, ...], groups: Integers, seed: 
     if moved := len(data) - len(first):
         how = ", exactly or nearly" if data.has_text else ""
         notes.append(f"{moved} row(s) repeat another{how}: each is in the same part as the row that it repeats")
-    return part_of[groups], notes
+    places = part_of[groups]
+    if data.task == "multilabel" and (rare := _give_back(data, places, groups)):
+        notes.append(f"no row for training had the label {_listed(rare)}, it is too rare: some of its rows were moved there")
+    return places, notes
+
+
+def _give_back(data: Dataset, places: Integers, groups: Integers) -> list[str]:
+    """Move a group of each label that training lacks into training, in place; returns these labels."""
+    owners = pc.list_parent_indices(data.labels).to_numpy()
+    names, flat = np.unique(data.labels.flatten().to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+    lacking = []
+    for code, name in enumerate(names):
+        rows = owners[flat == code]
+        if (places[rows] > 0).all():
+            places[groups == groups[rows[0]]] = 0
+            lacking.append(str(name))
+    return lacking
 
 
 def _strata(data: Dataset, groups: Integers, least: int) -> Integers:

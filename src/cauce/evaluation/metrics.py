@@ -53,8 +53,8 @@ class Report:
     Attributes:
         headline: the name of the figure that says most; more of it is better.
         metrics: by name. Classification: accuracy, macro_f1, micro_f1, macro_recall, macro_precision, log_loss, roc_auc (left
-            out where the rows have one label only), ece. Multilabel: the same without ece; accuracy counts rows whose labels
-            are all right; hamming_loss besides. Regression: r2, mae, rmse, pearson.
+            out where the rows have one label only, or there are over 200), ece. Multilabel: the same without ece; accuracy
+            counts rows whose labels are all right; hamming_loss besides. Regression: r2, mae, rmse, pearson.
         per_class: by label, then precision, recall and f1. Empty for a regression.
         counts: how many rows have each label.
         confusion: classification: (labels, labels + 1) counts, truth by row; the last column is "no answer". Else None.

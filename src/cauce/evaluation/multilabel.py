@@ -87,4 +87,6 @@ def _best(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32]) -> floa
     f1 = 2 * hits / (np.arange(1, len(hits) + 1) + hits[-1])
     f1[:-1][ranked[:-1] == ranked[1:]] = -1  # no threshold lies between equal scores
     at = int(f1.argmax())
-    return float(np.float32((ranked[at] + (ranked[at + 1] if at + 1 < len(ranked) else 0.0)) / 2))
+    taken, left = np.float32(ranked[at]), np.float32(ranked[at + 1] if at + 1 < len(ranked) else 0.0)
+    between = np.float32((np.float64(taken) + np.float64(left)) / 2)
+    return float(between if between > left else taken)  # of two neighbors among floats, half way may be the lower one

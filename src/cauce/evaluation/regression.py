@@ -29,8 +29,9 @@ def measure(truth: Floats, values: npt.NDArray[np.float32]) -> Measure:
     answered = ~np.isnan(values[:, 0])
     given = values[:, 0].astype(np.float64)
     given[~answered] = given[answered].mean() if answered.any() else 0.0
-    true = truth[:, 0]
-    error = true - given
+    error = truth[:, 0] - given
+    middle = truth[:, 0].mean()
+    true, given = truth[:, 0] - middle, given - middle  # far from 0, the spread would be lost in the squares
 
     def figures(weights: Floats) -> dict[str, Floats]:
         total = weights.sum(axis=1)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from safetensors.numpy import save
 
 from cauce.data.dataset import Dataset
-from cauce.errors import Interrupted
+from cauce.errors import DataTooLarge, Interrupted
 from cauce.evaluation.evaluate import judge
 from cauce.model.manifest import Task
 from cauce.model.scores import to_scores
@@ -32,6 +32,9 @@ from cauce.text.threads import run_all
 
 PENALTIES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 EPOCHS, TOLERANCE = 200, 1e-3  # texts need about ten; a table of few columns under a weak penalty a hundred
+
+MOST_LABELS = 4096
+MOST_WEIGHTS = 2**28  # 1 GB of them, and twice that for each row's share of each label, in each fit
 
 NAME, RUNTIME, VARIANT = "linear", "linear", "linear"
 
@@ -68,8 +71,10 @@ def train(
     """Fit one model for each penalty and keep the best on dev (see `judge`; of equals, the stronger penalty)."""
     ngrams = Ngrams()
     progress(0.0, "counting n-grams (the first time on a machine, loops are compiled: some seconds)")
+    _check_size(data, len(labels))
     truth, dev_truth = data.truth(labels), dev.truth(labels)
     rows = features(data, truth, normalizer, spelling, ngrams)
+    _check_size(data, len(labels), rows.width)
     inputs = tuple((one.name, one.type) for one in data.inputs)
     stop = np.zeros(1, np.bool_)
     done = 0
@@ -104,6 +109,22 @@ def train(
         "doubt": DOUBT,
     }
     return Fitted(normalizer, parameters, tensors, [found[1] for found in fits], spelling)
+
+
+def _check_size(data: Dataset, labels: int, columns: int = 0) -> None:
+    """Refuse what would take hours or not fit into memory: a weight for each column and label, a share for each row and label.
+
+    Raises:
+        DataTooLarge
+
+    """
+    if labels > MOST_LABELS or labels * max(columns, len(data)) > MOST_WEIGHTS:
+        among = f" and {columns} n-grams and values" if columns else ""
+        raise DataTooLarge(
+            f"{labels} different labels of {len(data)} rows{among} are too many for a linear model",
+            where=data.source,
+            hint=f'is "{data.target}" the label? else merge rare labels ({MOST_LABELS} at most), or train on fewer rows',
+        )
 
 
 def _multinomial(

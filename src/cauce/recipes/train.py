@@ -64,7 +64,7 @@ class Run:
         validation: the figures of a cross-validation, where one was asked for.
         rows: how many rows each part had.
         notes: what was guessed, left out or found, in words.
-        example: a short text of the measured rows, to try the model with.
+        example: a short text of the measured rows, or a row as JSON, to try the model with.
 
     """
 
@@ -311,7 +311,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _mlmodel(model: Model) -> str:
     """MLflow's description of the folder: who loads it. JSON is YAML."""
     types = {"text": "string", "category": "string", "number": "double", "boolean": "boolean"}
-    inputs = [{"name": one.name, "type": types[one.type], "required": one.type == "text"} for one in model.manifest.inputs]
+    inputs = [{"name": one.name, "type": types[one.type], "required": True} for one in model.manifest.inputs]
     return (
         json.dumps(
             {
@@ -328,8 +328,8 @@ def _mlmodel(model: Model) -> str:
 
 
 def _example(rows: Dataset) -> str:
-    """The shortest text of several words, or of any; of a table its first row as JSON."""
-    if all(one.type != "text" for one in rows.inputs):
+    """The shortest text of several words, or of any; of several columns the first row as JSON."""
+    if [one.type for one in rows.inputs] != ["text"]:
         return json.dumps(rows.rows.slice(0, 1).to_pylist()[0], ensure_ascii=False)
     texts = [" ".join(text.split()) for text in rows.texts().to_pylist()]
     return min(texts, key=lambda text: (text.count(" ") < LEAST_WORDS, len(text)))
