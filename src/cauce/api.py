@@ -116,7 +116,8 @@ def compare(
     labels = (label,) if isinstance(label, str) else tuple(label or ())
     columns = Columns(label=labels, label_delimiter=label_delimiter, task=first.task)
     known = comparison.labels_of_both(first, second)
-    examples = read_for(data, comparison.inputs_of_both(first, second), columns.naming(text, None))
+    target = known[0] if first.task == "regression" else ""
+    examples = read_for(data, comparison.inputs_of_both(first, second), columns.naming(text, None), target=target)
     truth = examples.truth(known)
     return comparison.compare(
         first, second, examples.rows, truth, lines=examples.lines, metric=metric, margin=margin, notes=examples.notes

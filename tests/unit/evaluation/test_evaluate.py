@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 import cauce
 from cauce.data.columns import Columns
 from cauce.data.read import read
-from cauce.evaluation.areas import MOST as MOST_AREAS
+from cauce.evaluation.areas import MOST_AREAS
 from cauce.evaluation.classification import report as classified
 from cauce.evaluation.evaluate import ROWS, evaluate, judge
 
