@@ -13,7 +13,7 @@ from cauce.settings import Settings
 
 HERE = Path(__file__).parent
 HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
-COMMANDS = ("init", "label", "check", "train", "evaluate", "predict", "doctor")
+COMMANDS = ("init", "label", "check", "train", "evaluate", "predict", "batch", "doctor")
 PIPE = {"line_too_long": "a line of a pipe is over `max_line_bytes`"}
 
 

@@ -14,6 +14,9 @@ CauceError                        exit 1  http 500
 │   ├── WrongRows                                    rows that do not fit the model's inputs
 │   ├── OutputExists                      http 409   what would be written is there already
 │   ├── FileChanged                       http 409   a file is not as it was when the work on it began
+│   ├── BadCondition                                 a condition on rows that cannot be read
+│   ├── TooManyDeadLetters                           more rows than allowed could not be answered
+│   ├── Incomplete                        http 409   parts of a job are not done yet
 │   ├── CannotWrite                                  the place to write to is read-only or is not a folder
 │   └── BadSetting                                   cauce.toml or an environment variable holds a wrong value
 ├── ModelFolderError              exit 3  http 503   the model folder is wrong
@@ -28,6 +31,7 @@ CauceError                        exit 1  http 500
 │   └── GoldenFailed                                 the model does not give the answers it was saved with
 ├── Unavailable                   exit 4  http 503   try again later
 │   ├── InUse                             http 409   another process works on the same file
+│   ├── Stopped                                      stopped on the way; the same command goes on from there
 │   └── StorageFull                       http 507   no space left where the output goes
 ├── MissingExtra                  exit 2  http 501   an optional part is not installed; the pip line is in the hint
 └── Interrupted                   exit 130           Ctrl-C; nothing half-written is left
@@ -139,6 +143,24 @@ class FileChanged(InputError):
     code, http_status = "file_changed", 409
 
 
+class BadCondition(InputError):
+    """A condition on rows that cannot be read."""
+
+    code = "bad_condition"
+
+
+class TooManyDeadLetters(InputError):
+    """More rows than allowed could not be answered."""
+
+    code = "too_many_dead_letters"
+
+
+class Incomplete(InputError):
+    """Parts of a job are not done yet."""
+
+    code, http_status = "incomplete", 409
+
+
 class CannotWrite(InputError):
     """The place to write to is read-only, or is not a folder."""
 
@@ -221,6 +243,12 @@ class InUse(Unavailable):
     """Another process works on the same file."""
 
     code, http_status = "in_use", 409
+
+
+class Stopped(Unavailable):
+    """Stopped on the way; the same command goes on from there."""
+
+    code = "stopped"
 
 
 class StorageFull(Unavailable):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cauce.cli import check, doctor, evaluate, init, label, predict, show, train
+from cauce.cli import batch, check, doctor, evaluate, init, label, predict, show, train
 from cauce.errors import CauceError, Interrupted
 
 
@@ -70,6 +70,7 @@ app.command("check", epilog=check.EXAMPLES)(check.check)
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
+app.command("batch", epilog=batch.EXAMPLES)(batch.batch)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
 
