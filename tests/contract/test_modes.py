@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +15,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import cauce
+from cauce.batch.options import Options
+from cauce.batch.run import run
+from cauce.settings import settings
 
 Answer = tuple[str | None, str | None, dict[str, float]]  # label, error, scores
 Mode = Callable[[Path, str, list[str]], list[Answer]]
@@ -61,11 +66,73 @@ def command_line(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
     return [(row["label"], row["error"], row["scores"]) for row in rows]
 
 
+def batch(kind: str) -> Mode:
+    """Files in, files out, with many fragments; what is not answered is a dead letter."""
+
+    def mode(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
+        model = cauce.load(folder, variant)
+        with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CAUCE_FRAGMENT_BYTES", "20000")
+            settings.cache_clear()
+            room = Path(name)
+            options = Options(format={"arrows": "arrow"}.get(kind, kind))
+            run(model, [str(write_rows(room, kind, texts))], str(room / "out"), options, max_error_rate=1)
+            answers = {int(row["n"]): row for row in read_rows(room / "out")}
+            letters = [path.read_text("utf-8").split("\n") for path in (room / "out" / "dead_letters").glob("*")]
+        settings.cache_clear()
+        wrong = {one["row"] - 1: one["code"] for lines in letters for one in map(json.loads, filter(None, lines))}
+        assert answers.keys() | wrong.keys() == set(range(len(texts)))
+        assert not answers.keys() & wrong.keys()
+        rows = [{**answers[n], "error": None} if n in answers else {**NOTHING, "error": wrong[n]} for n in range(len(texts))]
+        return from_columns(rows, model.labels)
+
+    mode.__name__ = f"batch_{kind}"
+    return mode
+
+
+NOTHING = {"label": None, "scores": None}
+
+
+def write_rows(room: Path, kind: str, texts: list[str]) -> Path:
+    """The texts with their numbers as a file of this kind; a lone surrogate as JSON's escape, where there is one."""
+    path, rows = room / f"in.{kind}", [{"n": n, "text": text} for n, text in enumerate(texts)]
+    if kind == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    elif kind == "csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("n", "text"), *(row.values() for row in rows)])
+    elif kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=97)
+    else:
+        with (pa.ipc.new_stream if kind == "arrows" else pa.ipc.new_file)(
+            path, (table := pa.Table.from_pylist(rows)).schema
+        ) as out:
+            out.write_table(table, max_chunksize=97)
+    return path
+
+
+def read_rows(out: Path) -> list[dict[str, Any]]:
+    """The rows of all parts."""
+    rows: list[dict[str, Any]] = []
+    for part in sorted(out.glob("part-*")):
+        if part.suffix == ".parquet":
+            rows += pq.read_table(part).to_pylist()
+        elif part.suffix == ".arrow":
+            rows += pa.ipc.open_file(part).read_all().to_pylist()
+        elif part.suffix == ".csv":
+            with part.open(encoding="utf-8", newline="") as file:
+                rows += [{**row, "scores": json.loads(row["scores"])} for row in csv.DictReader(file)]
+        else:
+            rows += [json.loads(line) for line in part.read_text("utf-8").split("\n") if line]
+    return rows
+
+
 def from_columns(rows: list[dict[str, Any]], labels: tuple[str, ...]) -> list[Answer]:
     return [(row["label"], row["error"], dict(zip(labels, row["scores"] or [], strict=bool(row["scores"])))) for row in rows]
 
 
-MODES: list[Mode] = [python, python_one_by_one, arrow, command_line]
+BATCH = [batch(kind) for kind in ("csv", "parquet", "arrow", "arrows")]
+MODES: list[Mode] = [python, python_one_by_one, arrow, command_line, batch("jsonl"), *BATCH]
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +168,7 @@ def test_every_mode_gives_the_same_answer(
     mode: Mode, variant: str, model_folder: Path, shuffled_texts: list[str], expected: list[Answer]
 ) -> None:
     texts, wanted = shuffled_texts, expected
-    if mode is arrow:  # Arrow cannot hold a lone surrogate
+    if mode is arrow or mode in BATCH:  # neither Arrow nor UTF-8 can hold a lone surrogate
         texts, wanted = zip(*[(t, e) for t, e in zip(texts, expected, strict=True) if "\ud800" not in t], strict=True)
     given = mode(model_folder, variant, list(texts))
     assert len(given) == len(wanted)

@@ -30,10 +30,11 @@ from cauce.errors import (
     nearest,
 )
 from cauce.model.model import Model
+from cauce.settings import settings
 
 FLAGS = {"format": "to"}
 VERSION = 1  # of the plan's file
-FRAGMENT = 1 << 25  # bytes of a fragment of a runtime that takes any number of rows in a call
+FRAGMENT = 1 << 25  # bytes of a fragment where a call takes any number of rows
 SMALL_FRAGMENT = 1 << 19  # of one that is slower: a run that is stopped finishes its fragment
 
 
@@ -145,7 +146,8 @@ def make(
     notes = list(before.notes) if before else []
     options = before.options if before else _decided(options, found)
     schema, first = (before.schema, before.inputs[0].name) if before else (None, "")
-    free = model.runtime.batching == "free" and model.runtime.batch_cost is None
+    quick = model.runtime.batching == "free" and model.runtime.batch_cost is None
+    size = settings().fragment_bytes or (FRAGMENT if quick else SMALL_FRAGMENT)
     for one in found:
         ready = plain(one, room, len(known))
         reader = open_reader(ready.path, one.name)
@@ -156,7 +158,7 @@ def make(
         own = pa.schema([reader.schema.field(name) for name in wanted])
         schema, first = (_common(schema, own, first, one.name), first) if schema is not None else (own, one.name)
         notes += [note for note in (*ready.notes, *reader.notes) if note not in notes]
-        fragments += [Fragment(len(known), span) for span in reader.spans(FRAGMENT if free else SMALL_FRAGMENT)]
+        fragments += [Fragment(len(known), span) for span in reader.spans(size)]
         known.append(ready.source)
         forget(ready, one)
     if schema is None or not fragments:
