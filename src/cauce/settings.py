@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     )
     fragment_bytes: PositiveInt | None = Field(
         None,
-        description="Bytes of input that make one part of the output of `cauce batch`, and that a run which is stopped finishes. "
+        description="Bytes of input that make one part of the output of `cauce batch`, and that a stopped run finishes. "
         "Without it: 32 MiB, or 512 KiB for a model that takes longer.",
     )
 
