@@ -39,10 +39,11 @@ prove: setup
 bench: setup
 	for each in benchmarks/*.py; do $(BIN)/python $$each || exit 1; done
 
-# The pages that are made from the code.
+# The pages and tables that are made from the code and from benchmarks/results.
 docs: setup
 	$(BIN)/python docs/reference/generate.py
 	$(BIN)/python docs/figures.py
+	$(BIN)/python docs/results.py
 
 clean:
 	rm -rf .venv $(DEMO) dist .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

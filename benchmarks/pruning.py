@@ -20,14 +20,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from quality import DATA, TASKS, Labels, Task
+from quality import DATA, TASKS, Answers, Campaign, Task
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
 from startup import processor
 
 from cauce.data.dataset import Dataset
-from cauce.data.read import read
-from cauce.data.split import split
 from cauce.recipes import linear
 from cauce.recipes.features import Features, features
 from cauce.runtimes.linear import Linear
@@ -129,8 +127,7 @@ def timed(columns: Columns, rows: Features, bias: npt.NDArray[np.float32], texts
 
 def measure(task: Task) -> dict[str, object]:
     """Every form on the task's dev part."""
-    train = read(DATA / task.train)
-    train, dev = split(train, (0.9, 0.1), seed=0) if task.dev is None else (train, read(DATA / task.dev))
+    train, dev, _ = task.parts(final=False)
     rows, columns, bias = fit(train, dev)
     labels = tuple(train.counts())
     seen = np.bincount(rows.columns, minlength=len(columns))
@@ -139,7 +136,7 @@ def measure(task: Task) -> dict[str, object]:
     texts = dev.texts().to_pylist()
     counts, truth = counted(texts, rows.buckets), np.array(dev.labels.to_pylist())
 
-    def given(weights: Columns) -> Labels:
+    def given(weights: Columns) -> Answers:
         sums = counts @ weights
         logits = sums[:, :-1] / np.sqrt(np.maximum(sums[:, -1:], 1e-12)) + bias
         return np.array(labels)[logits.argmax(axis=1)]
@@ -147,7 +144,7 @@ def measure(task: Task) -> dict[str, object]:
     random = np.random.default_rng(0)
     draws = [np.arange(len(truth)), *(random.integers(0, len(truth), len(truth)) for _ in range(RESAMPLES))]
 
-    def values(labels: Labels) -> Columns:
+    def values(labels: Answers) -> Columns:
         """The metric on the rows as they are, then on each resample, in points."""
         return 100 * np.array([task.metric(truth[draw], labels[draw]) for draw in draws])
 
@@ -169,7 +166,7 @@ def main() -> None:
         sys.stdout.write("the real data are not here: nothing measured\n")
         return
     tasks = {}
-    for task in TASKS:
+    for task in (task for task in TASKS if not isinstance(task, Campaign)):
         tasks[task.name] = measure(task)
         sys.stdout.write(f"{task.name}: {json.dumps(tasks[task.name])}\n")
         sys.stdout.flush()

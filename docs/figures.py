@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 READMES = (ROOT / "README.md", ROOT / "README.es.md")
 FIGURE = re.compile(r"(<!-- figure: (\w+) -->)[\d.?]+")
 DEMO = re.compile(r"(<!-- begin: make demo -->\n```text\n).*?(```\n<!-- end -->)", re.DOTALL)
@@ -21,8 +22,16 @@ VARIES = re.compile(r"@[0-9a-f]{12}|in [\d.]+ s")  # the version and the seconds
 
 def figures() -> dict[str, str]:
     """Every figure that has a name, from the newest benchmark results."""
-    startup = json.loads((ROOT / "benchmarks" / "results" / "startup.json").read_text("utf-8"))
-    return {name: str(startup[name]) for name in ("base_install_mb", "help_s", "import_s", "predict_s")}
+    startup, speed = (json.loads((RESULTS / f"{name}.json").read_text("utf-8")) for name in ("startup", "speed"))
+    return {
+        **{name: str(startup[name]) for name in ("base_install_mb", "help_s", "import_s", "predict_s")},
+        "tweets_a_second_k": str(round(speed["predict_arrow_tweets_per_second"]["median"] / 1000)),
+        "ratio": str(speed["ratio"]),
+        "one_text_us": str(speed["one_text_microseconds"]["median"]),
+        "tweets": str(speed["tweets"]),
+        "threads": str(speed["threads"]),
+        "train_tweets_s": str(speed["train_seconds"]["tweets"]),
+    }
 
 
 def demo() -> str:

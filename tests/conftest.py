@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import platform
@@ -10,13 +11,17 @@ import sys
 from collections.abc import Callable, Generator
 from importlib.metadata import version
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
 import cauce
+from cauce.data.columns import Columns
 
 ROOT = Path(__file__).parent.parent
 MESSAGES = ROOT / "examples" / "data" / "messages.csv"
+THINGS = ("camisa", "zapato", "libro", "taza", "lámpara", "silla", "reloj")
 SHARED = ROOT.parent / "shared" / "data"
 
 
@@ -48,6 +53,46 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trained") / "model"
     cauce.train(MESSAGES, out=out)
     return out
+
+
+@pytest.fixture(scope="session")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made-up orders of a shop: two texts, a category, a number, a boolean; a label, tags, a price; values are missing."""
+    random = Random(5)
+    path = tmp_path_factory.mktemp("orders") / "orders.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["title", "body", "color", "size", "paid", "kept", "tags", "price"])
+        for number in range(400):
+            kept, late = random.random() < 0.5, random.random() < 0.3
+            color = random.choice(["rojo", "azul", "verde"])
+            size = random.gauss(2 * kept, 1)
+            title = f"{random.choice(['bueno', 'genial'] if kept else ['malo', 'roto'])} {random.choice(THINGS)} {number}"
+            body = (
+                f"{'llegó tarde' if late else 'llegó pronto'}, {random.choice(THINGS)} n.º {number} {random.choice('ñáéíóú')}"
+            )
+            tags = ["late"] * late + ["broken"] * (not kept and random.random() < 0.8) + ["green"] * (color == "verde")
+            price = 10 + 3 * size + 5 * (color == "rojo") + random.gauss(0, 0.5)
+            shown = ["" if random.random() < 0.05 else value for value in (color, f"{size:.2f}", random.choice(["yes", "no"]))]
+            writer.writerow([title, body, *shown, "yes" if kept else "no", ";".join(tags), f"{price:.2f}"])
+    return path
+
+
+@pytest.fixture(scope="session")
+def task_folders(model_folder: Path, orders: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A model of each kind: one text, several labels, a number, every type of column, and a table without a text."""
+    types = {"category": ("color",), "number": ("size",), "boolean": ("paid",)}
+    asked: dict[str, dict[str, Any]] = {
+        "multilabel": {"text": ("body", "title"), "label": ("tags",), "label_delimiter": ";", "category": ("color",)},
+        "regression": {"text": ("title",), "label": ("price",), "task": "regression", **types},
+        "mixed": {"text": ("title", "body"), "label": ("kept",), **types},
+        "table": {"label": ("kept",), "ignore": ("title", "body", "tags", "price"), **types},
+    }
+    folders = {"one text": model_folder}
+    for name, columns in asked.items():
+        folders[name] = tmp_path_factory.mktemp("tasks") / name
+        cauce.train(orders, columns=Columns(**columns), out=folders[name])
+    return folders
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,12 @@ from cauce.settings import Settings
 
 HERE = Path(__file__).parent
 HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
-COMMANDS = ("init", "label", "check", "train", "evaluate", "predict", "batch", "doctor")
+MODELS = ("register", "list", "show", "promote", "rollback", "history", "diff", "quarantine", "prune", "alias", "mirror")
+COMMANDS = (
+    *("init", "label", "check", "train", "evaluate", "compare", "predict", "batch"),
+    *("models", *(f"models {name}" for name in MODELS)),
+    "doctor",
+)
 PIPE = {"line_too_long": "a line of a pipe is over `max_line_bytes`"}
 
 
@@ -47,7 +52,7 @@ def errors_page() -> str:
 def commands_page() -> str:
     """The help page of every command."""
     lines = ["# Commands", ""]
-    for command in ((), *((name,) for name in COMMANDS)):
+    for command in ((), *(name.split() for name in COMMANDS)):
         shown = subprocess.run(
             [sys.executable, "-m", "cauce", *command, "--help"],
             env={**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"},

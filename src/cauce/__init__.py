@@ -11,24 +11,40 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cauce.api import evaluate
+    from cauce.api import compare, evaluate
     from cauce.errors import CauceError
+    from cauce.evaluation.compare import Comparison
     from cauce.evaluation.metrics import Report
-    from cauce.model.model import Model, load
+    from cauce.model.model import Model
     from cauce.model.predictions import Prediction, Predictions
     from cauce.recipes.train import Run, train
+    from cauce.registry.named import load
 
-__all__ = ["CauceError", "Model", "Prediction", "Predictions", "Report", "Run", "evaluate", "load", "train"]
+__all__ = [
+    "CauceError",
+    "Comparison",
+    "Model",
+    "Prediction",
+    "Predictions",
+    "Report",
+    "Run",
+    "compare",
+    "evaluate",
+    "load",
+    "train",
+]
 
 _WHERE = {
     "CauceError": "cauce.errors",
+    "Comparison": "cauce.evaluation.compare",
     "Model": "cauce.model.model",
     "Prediction": "cauce.model.predictions",
     "Predictions": "cauce.model.predictions",
     "Report": "cauce.evaluation.metrics",
     "Run": "cauce.recipes.train",
+    "compare": "cauce.api",
     "evaluate": "cauce.api",
-    "load": "cauce.model.model",
+    "load": "cauce.registry.named",
     "train": "cauce.recipes.train",
 }
 

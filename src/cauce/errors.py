@@ -6,18 +6,23 @@ CauceError                        exit 1  http 500
 │   ├── ColumnMissing                                a column that is not there; the nearest is named
 │   ├── UnreadableData                               no known encoding, a NUL byte, a ragged row, not JSON
 │   ├── LineTooLong                       http 413   a line or cell over the limit
-│   ├── DataTooLarge                      http 413   a file over the limit, unpacked
+│   ├── DataTooLarge                      http 413   a file over the limit, unpacked, or a model too large
 │   ├── EmptyData                                    a file without rows
 │   ├── TooFewLabels                                 one class only, or a class too small to split
 │   ├── UnknownLabel                                 a label that the model was not trained on
 │   ├── UnknownName                                  a recipe, variant or option value that does not exist
+│   ├── NameInvalid                                  a name with other characters than a name may have
 │   ├── WrongRows                                    rows that do not fit the model's inputs
+│   ├── NotComparable                                two models of different tasks, labels or inputs
 │   ├── OutputExists                      http 409   what would be written is there already
 │   ├── FileChanged                       http 409   a file is not as it was when the work on it began
 │   ├── BadCondition                                 a condition on rows that cannot be read
 │   ├── TooManyDeadLetters                           more rows than allowed could not be answered
 │   ├── Incomplete                        http 409   parts of a job are not done yet
 │   ├── CannotWrite                                  the place to write to is read-only or is not a folder
+│   ├── Quarantined                       http 409   a version in quarantine may not serve
+│   ├── StillServes                       http 409   a version that a pointer names cannot be taken away
+│   ├── NoEarlierVersion                  http 409   there is nothing to roll back to
 │   └── BadSetting                                   cauce.toml or an environment variable holds a wrong value
 ├── ModelFolderError              exit 3  http 503   the model folder is wrong
 │   ├── NotAModel                                    no cauce.json, or not one of ours
@@ -28,10 +33,12 @@ CauceError                        exit 1  http 500
 │   ├── Tampered                                     a file does not match its hash
 │   ├── PathEscapes                                  a path that leads out of the folder
 │   ├── PickleRefused                                a pickle: loading one runs code
-│   └── GoldenFailed                                 the model does not give the answers it was saved with
+│   ├── GoldenFailed                                 the model does not give the answers it was saved with
+│   └── DatabaseDamaged                              a database under home is damaged, or is none
 ├── Unavailable                   exit 4  http 503   try again later
 │   ├── InUse                             http 409   another process works on the same file
 │   ├── Stopped                                      stopped on the way; the same command goes on from there
+│   ├── PointerMoved                      http 409   somebody else moved the pointer first
 │   └── StorageFull                       http 507   no space left where the output goes
 ├── MissingExtra                  exit 2  http 501   an optional part is not installed; the pip line is in the hint
 └── Interrupted                   exit 130           Ctrl-C; nothing half-written is left
@@ -96,7 +103,7 @@ class LineTooLong(InputError):
 
 
 class DataTooLarge(InputError):
-    """A file over the limit, unpacked."""
+    """A file over the limit, unpacked; or a model of it would not fit into memory."""
 
     code, http_status = "data_too_large", 413
 
@@ -125,10 +132,22 @@ class UnknownName(InputError):
     code = "unknown_name"
 
 
+class NameInvalid(InputError):
+    """A name with other characters than a name may have."""
+
+    code = "name_invalid"
+
+
 class WrongRows(InputError):
     """Rows that do not fit the model's inputs."""
 
     code = "wrong_rows"
+
+
+class NotComparable(InputError):
+    """Two models of different tasks, labels or inputs."""
+
+    code = "not_comparable"
 
 
 class OutputExists(InputError):
@@ -165,6 +184,24 @@ class CannotWrite(InputError):
     """The place to write to is read-only, or is not a folder."""
 
     code = "cannot_write"
+
+
+class Quarantined(InputError):
+    """A version in quarantine may not serve."""
+
+    code, http_status = "quarantined", 409
+
+
+class StillServes(InputError):
+    """A version that a pointer names cannot be taken away."""
+
+    code, http_status = "still_serves", 409
+
+
+class NoEarlierVersion(InputError):
+    """There is nothing to roll back to."""
+
+    code, http_status = "no_earlier_version", 409
 
 
 class BadSetting(InputError):
@@ -233,6 +270,12 @@ class GoldenFailed(ModelFolderError):
     code = "golden_failed"
 
 
+class DatabaseDamaged(ModelFolderError):
+    """A database under Cauce's home is damaged, or is none."""
+
+    code = "database_damaged"
+
+
 class Unavailable(CauceError):
     """Try again later."""
 
@@ -249,6 +292,12 @@ class Stopped(Unavailable):
     """Stopped on the way; the same command goes on from there."""
 
     code = "stopped"
+
+
+class PointerMoved(Unavailable):
+    """Somebody else moved the pointer first."""
+
+    code, http_status = "pointer_moved", 409
 
 
 class StorageFull(Unavailable):
@@ -289,8 +338,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
+def writing(place: Path, *, instead: str = "--out") -> Iterator[None]:
     """Turn the system's errors of writing into ours.
+
+    Args:
+        instead: the option or variable that names another place.
 
     Raises:
         StorageFull: no space, quota or file-size limit.
@@ -302,9 +354,10 @@ def writing(place: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageFull(
-                f"no space left to write {place}", hint="free some space, or write elsewhere with --out"
+                f"no space left to write {place}", hint=f"free some space, or write elsewhere with {instead}"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG):
             reason = (error.strerror or str(error)).lower()
-            raise CannotWrite(f"cannot write {place}: {reason}", hint="choose a folder that you may write to") from error
+            hint = f"choose a folder that you may write to with {instead}"
+            raise CannotWrite(f"cannot write {place}: {reason}", hint=hint) from error
         raise

@@ -19,30 +19,50 @@ import pyarrow.parquet as pq
 import pytest
 
 import cauce
-from cauce.batch.options import Options
 from cauce.batch.run import run
+from cauce.model.rows import ARROW
 from cauce.settings import settings
 
-Answer = tuple[str | None, str | None, dict[str, float]]  # label, error, scores
-Mode = Callable[[Path, str, list[str]], list[Answer]]
+Row = dict[str, Any]
+Answer = tuple[str | None, list[str] | None, str | None, dict[str, float]]  # label, labels, error, scores
+Mode = Callable[[Path, str, list[Row]], list[Answer]]
 
 TOLERANCE = {"linear": 1e-6}
+KINDS = ["one text", "multilabel", "regression", "mixed", "table"]
 
 
-def python(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
-    return [(a.label, a.error, a.scores) for a in cauce.load(folder, variant).predict(texts)]
+def answers_of(predictions: cauce.Predictions) -> list[Answer]:
+    return [(a.label, None if a.labels is None else list(a.labels), a.error, a.scores) for a in predictions]
 
 
-def python_one_by_one(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
+def python(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
+    return answers_of(cauce.load(folder, variant).predict(rows))
+
+
+def python_one_by_one(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
     model = cauce.load(folder, variant)
-    return [(a.label, a.error, a.scores) for text in texts for a in model.predict(text)]
+    return [answer for row in rows for answer in answers_of(model.predict([row]))]
 
 
-def arrow(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
-    """Through Arrow, in uneven batches cut out of a longer table."""
+def python_table(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
+    """A table of strings in several pieces, its columns in another order."""
+    columns = {name: pa.array([written(row[name]) for row in rows], pa.string()) for name in reversed(rows[0])}
+    table = pa.table({name: pa.chunked_array([column[:5], column[5:]]) for name, column in columns.items()})
+    return answers_of(cauce.load(folder, variant).predict(table))
+
+
+def arrow(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
+    """Through Arrow, in uneven batches cut out of a longer table; strings in dictionaries, but for the first column."""
     model = cauce.load(folder, variant)
-    table = pa.RecordBatch.from_pydict({"before": list(range(len(texts))), "text": pa.array(texts, pa.large_string())})
-    edges = [0, *sorted(random.Random(3).sample(range(1, len(texts)), 7)), len(texts)]
+    columns: dict[str, Any] = {"before": list(range(len(rows)))}
+    for one in model.manifest.inputs:
+        values = pa.array([row[one.name] for row in rows], ARROW[one.type])
+        strings = pa.types.is_string(values.type)
+        columns[one.name] = values.cast(pa.large_string()) if strings and len(columns) == 1 else values
+        if strings and len(columns) > 2:
+            columns[one.name] = values.dictionary_encode()
+    table = pa.RecordBatch.from_pydict(columns)
+    edges = [0, *sorted(random.Random(3).sample(range(1, len(rows)), 7)), len(rows)]
     out: list[Answer] = []
     for start, end in pairwise(edges):
         batch = model.predict_arrow(table.slice(start, end - start))
@@ -51,9 +71,9 @@ def arrow(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
     return out
 
 
-def command_line(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
+def command_line(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
     """Through a pipe: one JSON line for each line."""
-    sent = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    sent = "".join(json.dumps(row) + "\n" for row in rows)
     done = subprocess.run(
         [sys.executable, "-m", "cauce", "predict", str(folder), "-"],
         input=sent.encode(),
@@ -61,59 +81,71 @@ def command_line(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
         timeout=60,
         check=True,
     )
-    rows = [json.loads(line) for line in done.stdout.decode().split("\n") if line]
-    assert [row["text"] for row in rows] == texts
-    return [(row["label"], row["error"], row["scores"]) for row in rows]
+    answers = [json.loads(line) for line in done.stdout.decode().split("\n") if line]
+    assert [{name: answer[name] for name in rows[0]} for answer in answers] == rows
+    return [(answer["label"], answer.get("labels"), answer["error"], answer["scores"]) for answer in answers]
+
+
+def from_columns(rows: list[dict[str, Any]], labels: tuple[str, ...]) -> list[Answer]:
+    return [
+        (row["label"], row.get("labels"), row["error"], dict(zip(labels, row["scores"] or [], strict=bool(row["scores"]))))
+        for row in rows
+    ]
+
+
+def written(value: Any) -> str | None:
+    """A value as a file of strings holds it."""
+    return value if value is None or isinstance(value, str) else str(value)
 
 
 def batch(kind: str) -> Mode:
-    """Files in, files out, with many fragments; what is not answered is a dead letter."""
+    """Files in, files out, in many fragments; a row that is not answered is a dead letter."""
 
-    def mode(folder: Path, variant: str, texts: list[str]) -> list[Answer]:
+    def mode(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
         model = cauce.load(folder, variant)
         with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
             patch.setenv("CAUCE_FRAGMENT_BYTES", "20000")
             settings.cache_clear()
-            room = Path(name)
-            options = Options(format={"arrows": "arrow"}.get(kind, kind))
-            run(model, [str(write_rows(room, kind, texts))], str(room / "out"), options, max_error_rate=1)
-            answers = {int(row["n"]): row for row in read_rows(room / "out")}
-            letters = [path.read_text("utf-8").split("\n") for path in (room / "out" / "dead_letters").glob("*")]
+            out, source = Path(name) / "out", write_file(Path(name) / f"in.{kind}", rows, model)
+            run(model, [str(source)], str(out), max_error_rate=1)
+            answers = {int(row["row_number"]): row for row in read_parts(out)}
+            letters = [line for path in out.glob("dead_letters/*") for line in path.read_text("utf-8").split("\n") if line]
         settings.cache_clear()
-        wrong = {one["row"] - 1: one["code"] for lines in letters for one in map(json.loads, filter(None, lines))}
-        assert answers.keys() | wrong.keys() == set(range(len(texts)))
+        wrong = {letter["row"] - 1: letter["code"] for letter in map(json.loads, letters)}
         assert not answers.keys() & wrong.keys()
-        rows = [{**answers[n], "error": None} if n in answers else {**NOTHING, "error": wrong[n]} for n in range(len(texts))]
-        return from_columns(rows, model.labels)
+        nothing: Row = {"label": None, "labels": None, "scores": None}
+        found = [{**nothing, **answers.get(n, {}), "error": wrong.get(n)} for n in range(len(rows))]
+        assert answers.keys() | wrong.keys() == set(range(len(rows)))
+        return [(label or None, *others) for label, *others in from_columns(found, model.labels)]  # CSV has no null
 
     mode.__name__ = f"batch_{kind}"
     return mode
 
 
-NOTHING = {"label": None, "scores": None}
-
-
-def write_rows(room: Path, kind: str, texts: list[str]) -> Path:
-    """The texts with their numbers as a file of this kind; a lone surrogate as JSON's escape, where there is one."""
-    path, rows = room / f"in.{kind}", [{"n": n, "text": text} for n, text in enumerate(texts)]
-    if kind == "jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    elif kind == "csv":
+def write_file(path: Path, rows: list[Row], model: cauce.Model) -> Path:
+    """The rows with their numbers in a file of this kind; a lone surrogate as JSON's escape, where there is one."""
+    names = ["row_number", *rows[0]]
+    numbered = [{"row_number": n, **row} for n, row in enumerate(rows)]
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in numbered), "utf-8")
+    elif path.suffix == ".csv":
         with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("n", "text"), *(row.values() for row in rows)])
-    elif kind == "parquet":
-        pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=97)
+            cells = [["" if row[name] is None else written(row[name]) for name in names] for row in numbered]
+            csv.writer(file, quoting=csv.QUOTE_ALL).writerows([names, *cells])
     else:
-        with (pa.ipc.new_stream if kind == "arrows" else pa.ipc.new_file)(
-            path, (table := pa.Table.from_pylist(rows)).schema
-        ) as out:
-            out.write_table(table, max_chunksize=97)
+        schema = pa.schema([("row_number", pa.int64()), *((one.name, ARROW[one.type]) for one in model.manifest.inputs)])
+        table = pa.Table.from_pylist(numbered, schema)
+        if path.suffix == ".parquet":
+            pq.write_table(table, path, row_group_size=97)
+        else:
+            with (pa.ipc.new_stream if path.suffix == ".arrows" else pa.ipc.new_file)(path, schema) as out:
+                out.write_table(table, max_chunksize=97)
     return path
 
 
-def read_rows(out: Path) -> list[dict[str, Any]]:
+def read_parts(out: Path) -> list[Row]:
     """The rows of all parts."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for part in sorted(out.glob("part-*")):
         if part.suffix == ".parquet":
             rows += pq.read_table(part).to_pylist()
@@ -121,26 +153,32 @@ def read_rows(out: Path) -> list[dict[str, Any]]:
             rows += pa.ipc.open_file(part).read_all().to_pylist()
         elif part.suffix == ".csv":
             with part.open(encoding="utf-8", newline="") as file:
-                rows += [{**row, "scores": json.loads(row["scores"])} for row in csv.DictReader(file)]
+                found = list(csv.DictReader(file))
+            rows += [{**row, **{key: json.loads(row[key]) for key in ("scores", "labels") if key in row}} for row in found]
         else:
             rows += [json.loads(line) for line in part.read_text("utf-8").split("\n") if line]
     return rows
 
 
-def from_columns(rows: list[dict[str, Any]], labels: tuple[str, ...]) -> list[Answer]:
-    return [(row["label"], row["error"], dict(zip(labels, row["scores"] or [], strict=bool(row["scores"])))) for row in rows]
+BATCH_CSV, BATCH_JSON_LINES = batch("csv"), batch("jsonl")
+ARROW_MODES = [arrow, python_table, BATCH_CSV, batch("parquet"), batch("arrow"), batch("arrows")]  # no lone surrogate in these
+MODES: list[Mode] = [python, python_one_by_one, command_line, BATCH_JSON_LINES, *ARROW_MODES]
 
 
-BATCH = [batch(kind) for kind in ("csv", "parquet", "arrow", "arrows")]
-MODES: list[Mode] = [python, python_one_by_one, arrow, command_line, batch("jsonl"), *BATCH]
+def as_training_reads(row: Row, model: cauce.Model) -> Row:
+    """A row as a file of strings means it: a missing text is an empty one; a category is stripped, an empty one missing."""
+    kinds = {one.name: one.type for one in model.manifest.inputs}
+    empty = {name: "" if value is None and kinds[name] == "text" else value for name, value in row.items()}
+    return {name: (value or "").strip() or None if kinds[name] == "category" else value for name, value in empty.items()}
+
+
+def golden_rows(folder: Path) -> list[Row]:
+    return [json.loads(line)["row"] for line in (folder / "golden.jsonl").read_text("utf-8").split("\n") if line]
 
 
 @pytest.fixture(scope="module")
-def shuffled_texts(model_folder: Path, messages: Path, real_data: Callable[[str], Path]) -> list[str]:
-    """The golden rows, real tweets in two languages, and rows that cannot be answered, in no order."""
-    golden = [
-        json.loads(line)["row"]["text"] for line in (model_folder / "golden.jsonl").read_text("utf-8").split("\n") if line
-    ]
+def texts(messages: Path, real_data: Callable[[str], Path]) -> list[str]:
+    """Real tweets in two languages, and texts that cannot be answered."""
     with messages.open(encoding="utf-8", newline="") as file:
         own = [row["text"] for row in csv.DictReader(file)][:300]
     tweets = [
@@ -148,16 +186,40 @@ def shuffled_texts(model_folder: Path, messages: Path, real_data: Callable[[str]
         for name in ("umsab/spanish/test_text.txt", "tweeteval/emotion/test_text.txt")
         for line in real_data(name).read_text("utf-8").split("\n")[:400]
     ]
-    texts = [*golden, *own, *tweets, "", "   ", "\u3000", "a" * 60_000, "\ud800 lone surrogate"]
-    random.Random(11).shuffle(texts)
-    return texts
+    return [*own, *tweets, "", "   ", "\u3000", "a" * 60_000, "\ud800 lone surrogate"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def folder(request: pytest.FixtureRequest, task_folders: dict[str, Path]) -> Path:
+    return task_folders[request.param]
 
 
 @pytest.fixture(scope="module")
-def expected(model_folder: Path, shuffled_texts: list[str]) -> list[Answer]:
+def shuffled_rows(folder: Path, texts: list[str], orders: Path) -> list[Row]:
+    """The golden rows, rows of the model's columns with real texts and missing values, and wrong ones, in no order."""
+    inputs = {one.name: one.type for one in cauce.load(folder).manifest.inputs}
+    rows = golden_rows(folder)
+    chance = random.Random(11)
+    if list(inputs.values()) == ["text"]:
+        rows += [{name: text} for name in inputs for text in texts]
+    else:
+        choices: dict[str, list[Any]] = {
+            "text": [*chance.sample(texts, 300), None, *texts[-5:]],
+            "category": ["rojo", "azul", "verde", " azul ", "", None, "negro", "\ud800"],
+            "number": [None, -1e300, 0.0, 0.5, 2.0, 1e300],
+            "boolean": [True, False, None],
+        }
+        rows += [{name: chance.choice(choices[kind]) for name, kind in inputs.items()} for _ in range(400)]
+        rows += [dict.fromkeys(inputs), dict.fromkeys(inputs, None)]
+    chance.shuffle(rows)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def expected(folder: Path, shuffled_rows: list[Row]) -> list[Answer]:
     """The answers in another order, from the Python door."""
-    order = sorted(range(len(shuffled_texts)), key=lambda i: shuffled_texts[i][::-1])
-    answers = python(model_folder, "auto", [shuffled_texts[i] for i in order])
+    order = random.Random(5).sample(range(len(shuffled_rows)), len(shuffled_rows))
+    answers = python(folder, "auto", [shuffled_rows[i] for i in order])
     back = dict(zip(order, answers, strict=True))
     return [back[i] for i in range(len(order))]
 
@@ -165,17 +227,28 @@ def expected(model_folder: Path, shuffled_texts: list[str]) -> list[Answer]:
 @pytest.mark.parametrize("variant", ["linear"])
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.__name__)
 def test_every_mode_gives_the_same_answer(
-    mode: Mode, variant: str, model_folder: Path, shuffled_texts: list[str], expected: list[Answer]
+    mode: Mode, variant: str, folder: Path, shuffled_rows: list[Row], expected: list[Answer]
 ) -> None:
-    texts, wanted = shuffled_texts, expected
-    if mode is arrow or mode in BATCH:  # neither Arrow nor UTF-8 can hold a lone surrogate
-        texts, wanted = zip(*[(t, e) for t, e in zip(texts, expected, strict=True) if "\ud800" not in t], strict=True)
-    given = mode(model_folder, variant, list(texts))
+    rows, wanted = shuffled_rows, expected
+    if mode in ARROW_MODES:
+        kept = [i for i, row in enumerate(rows) if "\ud800" not in "".join(v for v in row.values() if isinstance(v, str))]
+        rows, wanted = [rows[i] for i in kept], [wanted[i] for i in kept]
+    if mode is BATCH_CSV:
+        rows = [as_training_reads(row, cauce.load(folder)) for row in rows]
+        wanted = python(folder, variant, rows)
+    given = mode(folder, variant, rows)
     assert len(given) == len(wanted)
-    for (label, error, scores), (wanted_label, wanted_error, wanted_scores) in zip(given, wanted, strict=True):
-        assert (label, error) == (wanted_label, wanted_error)
+    for (*said, scores), (*wanted_said, wanted_scores) in zip(given, wanted, strict=True):
+        assert said == wanted_said
         assert scores.keys() == wanted_scores.keys()
-        assert all(abs(scores[k] - wanted_scores[k]) <= TOLERANCE[variant] for k in scores)
+        assert all(abs(scores[k] - wanted_scores[k]) <= TOLERANCE[variant] * max(1, abs(scores[k])) for k in scores)
+
+
+def test_the_rows_of_the_contract_are_answered_and_refused(expected: list[Answer]) -> None:
+    errors = {error for _, _, error, _ in expected}
+    assert None in errors
+    assert "missing_input" in errors or "empty_text" in errors
+    assert sum(error is None for _, _, error, _ in expected) > len(expected) / 2
 
 
 def test_rows_that_cannot_be_answered_say_why_and_touch_no_neighbour(model_folder: Path) -> None:

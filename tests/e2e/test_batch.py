@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from cauce.batch.faults import STEPS
-
 Command = Callable[..., subprocess.CompletedProcess[bytes]]
 ROWS = 2000
+STEPS = (
+    "plan.written", "plan.renamed", "part.opened", "part.written", "part.renamed", "dead.written", "dead.renamed",
+    "record.written", "record.renamed", "manifest.written", "manifest.renamed",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,8 @@ def test_the_next_command_keeps_the_columns_that_were_named(tmp_path: Path, cauc
     command = result.stderr.decode().rsplit("next: ", 1)[1].strip()
     assert cauce_command(*shlex.split(command)[1:], cwd=tmp_path).returncode == 0
     assert len((tmp_path / "sets_clean.csv").read_text(encoding="utf-8").splitlines()) == 21
+    clean = cauce_command("check", "sets_clean.csv", *named, cwd=tmp_path).stderr.decode()
+    assert clean.endswith("next: cauce train sets_clean.csv --text what --label tags --label-delimiter '|'\n")
     assert cauce_command("check", "sets.csv", *named, "--task", "guessing", cwd=tmp_path).returncode == 2
 
 

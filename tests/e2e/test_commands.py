@@ -274,3 +274,19 @@ def test_every_command_shows_examples_of_itself(cauce_command: Command) -> None:
 def test_version(cauce_command: Command) -> None:
     result = cauce_command("--version")
     assert (result.returncode, result.stdout.decode()) == (0, f"cauce {version('cauce')}\n")
+
+
+def test_a_model_of_a_number_from_two_columns_is_measured_and_asked(tmp_path: Path, cauce_command: Command) -> None:
+    lines = [f"llegó tarde {n * n},{('web', 'app')[n % 2]},{n % 2 + n % 7 / 10},x\n" for n in range(60)]
+    (tmp_path / "hours.csv").write_text("body,channel,hours,other\n" + "".join(lines), encoding="utf-8")
+    named = ("--text", "body", "--category", "channel", "--label", "hours")
+    trained = cauce_command("train", "hours.csv", *named, cwd=tmp_path)
+    next_command = shlex.split(trained.stderr.decode().rsplit("next: ", 1)[1])
+    assert cauce_command(*next_command[1:], cwd=tmp_path).returncode == 0
+    measured = cauce_command("evaluate", "model", "hours.csv", "--json", cwd=tmp_path)
+    assert json.loads(measured.stdout)["metrics"]["r2"]["value"] > 0.5
+    refused = cauce_command("predict", "model", "llegó tarde", cwd=tmp_path)
+    assert refused.returncode == 2
+    row = refused.stderr.decode().rsplit("give a row: '", 1)[1].split("'")[0]
+    assert row == '{"body": …, "channel": …}'
+    assert cauce_command("predict", "model", row.replace("…", '"app"'), cwd=tmp_path).returncode == 0

@@ -11,7 +11,19 @@ import cauce
 
 
 def test_only_the_promised_names_are_public() -> None:
-    promised = {"CauceError", "Model", "Prediction", "Predictions", "Report", "Run", "evaluate", "load", "train"}
+    promised = {
+        "CauceError",
+        "Model",
+        "Prediction",
+        "Predictions",
+        "Report",
+        "Run",
+        "evaluate",
+        "load",
+        "train",
+        "compare",
+        "Comparison",
+    }
     assert set(cauce.__all__) == set(dir(cauce)) == promised
     assert all(getattr(cauce, name).__doc__ for name in promised)
     with pytest.raises(AttributeError, match="nothing"):

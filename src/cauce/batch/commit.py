@@ -14,8 +14,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from cauce.batch.faults import fault
 from cauce.errors import InUse, UnreadableData, writing
+from cauce.faults import fault
 
 STATE = ".cauce"  # the folder in the output where plan and records lie
 RECORDS = f"{STATE}/done"

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cauce.batch.faults import fault
 from cauce.errors import FileMissing, InputError, Unavailable, need, writing
+from cauce.faults import fault
 
 STAMPS = (
     "ETag",

@@ -17,7 +17,6 @@ from cauce.batch import commit
 from cauce.batch.ahead import ahead
 from cauce.batch.answering import Answered, Answering, Counts
 from cauce.batch.commit import Store, as_bytes, dead_name, part_name, put, read_json, record_name
-from cauce.batch.faults import fault
 from cauce.batch.filters import Condition
 from cauce.batch.inputs import find
 from cauce.batch.options import Options
@@ -29,6 +28,7 @@ from cauce.batch.summary import Summary, summarize
 from cauce.batch.write import Part, open_part
 from cauce.data.files import is_url
 from cauce.errors import FileChanged, InputError, Stopped, StorageFull, TooManyDeadLetters, writing
+from cauce.faults import fault
 from cauce.model.model import Model
 
 DEPTH = 2  # windows that wait between two threads

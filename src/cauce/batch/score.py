@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cauce.batch import kernels
-from cauce.data.values import Strings
 from cauce.model.manifest import Input
 from cauce.model.model import Model
 from cauce.model.predictions import columns as answer_columns
@@ -60,18 +59,17 @@ def model_inputs(model: Model, rows: pa.RecordBatch, text: str | None, *, writte
 
     Args:
         text: the column of the text, where it is not called as the model calls it.
-        written: every column is text as it was written, as in a CSV: what stands for a missing value is null.
+        written: every column is text as it was written, as in a CSV: an empty category is missing.
 
     """
     columns = []
     for one in model.manifest.inputs:
         column = rows.column(text if text and one.type == "text" else one.name)
-        columns.append(_stripped(column, one) if written and one.type != "text" else column)
+        columns.append(_stripped(column) if written and one.type == "category" else column)
     return pa.RecordBatch.from_arrays(columns, [one.name for one in model.manifest.inputs])
 
 
-def _stripped(column: pa.Array, one: Input) -> pa.Array:
-    nothing = pa.scalar(None, pa.string())
-    values = pc.utf8_trim_whitespace(column)
-    values = pc.if_else(pc.equal(values, ""), nothing, values)
-    return values if one.type == "category" else pc.if_else(Strings(one.name, values).missing, nothing, values)
+def _stripped(categories: pa.Array) -> pa.Array:
+    """Categories as training reads them: stripped, and an empty one is missing."""
+    values = pc.utf8_trim_whitespace(categories)
+    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)

@@ -38,7 +38,7 @@ Exit codes:
 
 
 def batch(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model folder, or `echo`.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model folder, a registered name, or `echo`.")],
     sources: Annotated[
         list[str],
         typer.Argument(metavar="IN... OUT", help="Files, folders, globs or URLs; last, the output folder or its URL."),
@@ -61,7 +61,7 @@ def batch(
     """Score every row of files into a folder. The same command again goes on where a run was stopped."""
     from cauce.batch import run as job
     from cauce.batch.options import Options
-    from cauce.model.model import load
+    from cauce.registry.named import load
 
     *files, out = sources
     if not files:

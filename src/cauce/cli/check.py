@@ -106,7 +106,7 @@ def _next(findings: Findings, data: str, against: str | None, fix: Path | None, 
         test = f" --against {shlex.quote(against)}" if against else ""
         show.next_command(f"cauce check {shlex.quote(data)}{test}{flags} --fix {shlex.quote(copy)}")
     elif not findings.counts()["error"]:
-        show.next_command(f"cauce train {shlex.quote(data)}")
+        show.next_command(f"cauce train {shlex.quote(data)}{flags}")
 
 
 def _flags(columns: Columns) -> str:

@@ -1,16 +1,16 @@
-"""`cauce doctor`: what this machine has, whether a model folder is sound, and what to do about what is not."""
+"""`cauce doctor`: what this machine has, whether a model is sound, and what to do about what is not."""
 
 from __future__ import annotations
 
 import platform
 import time
 from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cauce.cli import show
+from cauce.cli.models import open_model
 
 EXAMPLES = """\b
 Examples:
@@ -19,10 +19,10 @@ Examples:
 
 
 def doctor(
-    model: Annotated[Path | None, typer.Argument(metavar="MODEL", help="A model folder to examine too.")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model to examine too: a folder or a name.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
 ) -> None:
-    """Examine this machine and, if named, a model folder."""
+    """Examine this machine and, if named, a model."""
     findings = _machine()
     if not json:
         show.table(("what", "state", "hint"), findings)
@@ -59,11 +59,9 @@ def _machine() -> list[tuple[str, str, str]]:
     return findings + [_extra(extra, packages) for extra, packages in sorted(_extras().items())]
 
 
-def _model(folder: Path) -> list[tuple[str, str, str]]:
-    from cauce.model.model import load
-
+def _model(name: str) -> list[tuple[str, str, str]]:
     start = time.perf_counter()
-    opened = load(folder)
+    opened = open_model(name)
     return [
         ("model", f"{opened.name}@{opened.version}", ""),
         ("labels", ", ".join(opened.labels), ""),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cauce.cli import show
+from cauce.cli.models import open_model
 from cauce.errors import FileMissing, InputError, Interrupted
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def label(
     text: Annotated[str | None, typer.Option(help="The column of the text. [default: guessed]")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the label. [default: guessed, or made]")] = None,
     labels: Annotated[str, typer.Option(help="The labels to choose from, with commas. [default: those of FILE]")] = "",
-    model: Annotated[str | None, typer.Option(help="A model folder: it suggests labels, and its doubts come first.")] = None,
+    model: Annotated[str | None, typer.Option(help="A model: it suggests labels, and its doubts come first.")] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. [default: NAME.labeled.csv beside FILE]")] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Write the labels into FILE itself.")] = False,
     order: Annotated[
@@ -47,7 +48,6 @@ def label(
     from cauce.cli.order import Order
     from cauce.data.labeling import Labeling
     from cauce.data.tables import read_table
-    from cauce.model.model import load
 
     if in_place and out is not None:
         raise InputError("--out and --in-place are both given", hint="give one of them")
@@ -57,7 +57,7 @@ def label(
     place = file if in_place else out or _beside(file)
     if not in_place and place.exists() and file.exists() and place.samefile(file):
         raise InputError(f"{place} is the file itself", hint="to write into it, give --in-place instead of --out")
-    opened = load(model) if model is not None else None
+    opened = open_model(model) if model is not None else None
     if opened is not None and opened.task != "classification":
         raise InputError(f"the model's task is {opened.task}", hint="name a model that gives one label a text")
     choices = [name.strip() for name in labels.split(",") if name.strip()] + list(opened.labels if opened else ())

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cauce.cli import batch, check, doctor, evaluate, init, label, predict, show, train
+from cauce.cli import batch, check, compare, doctor, evaluate, init, label, models, predict, show, train
 from cauce.errors import CauceError, Interrupted
 
 
@@ -69,8 +69,10 @@ app.command("label", epilog=label.EXAMPLES)(label.label)
 app.command("check", epilog=check.EXAMPLES)(check.check)
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("batch", epilog=batch.EXAMPLES)(batch.batch)
+app.add_typer(models.app, name="models")
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
 

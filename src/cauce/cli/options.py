@@ -12,18 +12,23 @@ if TYPE_CHECKING:
 
 Names = list[str] | None
 
-Text = Annotated[Names, typer.Option("--text", help="A column of texts. [default: guessed]", show_default=False)]
-Label = Annotated[
-    Names, typer.Option("--label", help="The column of the label; several: one 0/1 column a label. [default: guessed]")
+Text = Annotated[
+    Names, typer.Option("--text", help="A column of texts; may be given more than once. [default: guessed]", show_default=False)
 ]
-Category = Annotated[Names, typer.Option("--category", help="A column of categories to use.")]
-Number = Annotated[Names, typer.Option("--number", help="A column of numbers to use.")]
-Boolean = Annotated[Names, typer.Option("--boolean", help="A column of true and false to use.")]
-Ignore = Annotated[Names, typer.Option("--ignore", help="A column to leave out.")]
-Time = Annotated[str | None, typer.Option("--time", help="The column that says when each row was made.")]
-Id = Annotated[str | None, typer.Option("--id", help="The column that names each row.")]
+Label = Annotated[
+    Names,
+    typer.Option("--label", help="The column of the label. Given more than once: one 0/1 column a label. [default: guessed]"),
+]
+Category = Annotated[Names, typer.Option("--category", help="A column of categories to use; may be given more than once.")]
+Number = Annotated[Names, typer.Option("--number", help="A column of numbers to use; may be given more than once.")]
+Boolean = Annotated[Names, typer.Option("--boolean", help="A column of true and false to use; may be given more than once.")]
+Ignore = Annotated[Names, typer.Option("--ignore", help="A column to leave out; may be given more than once.")]
+Time = Annotated[
+    str | None, typer.Option("--time", help="The column that says when each row was made: the newest rows are the test.")
+]
+Id = Annotated[str | None, typer.Option("--id", help="The column that names each row: never an input.")]
 Delimiter = Annotated[
-    str | None, typer.Option("--label-delimiter", help="What stands between the labels of one cell: a row has several.")
+    str | None, typer.Option("--label-delimiter", help="What stands between the labels of a cell, where a row has several.")
 ]
 Kind = Annotated[
     str | None, typer.Option("--task", help="classification, multilabel or regression. [default: from the labels]")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cauce.cli import show
+from cauce.cli.models import open_model
 from cauce.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ BLOCK = 1 << 18  # bytes read at once, where that many have come
 
 
 def predict(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model folder, or `echo`.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, a registered model (`name@…`), or `echo`.")],
     texts: Annotated[
         list[str],
         typer.Argument(
@@ -38,22 +39,23 @@ def predict(
         ),
     ],
     top_k: Annotated[int | None, typer.Option(min=1, help="Show only the K best labels.")] = None,
+    min_score: Annotated[
+        float, typer.Option(help="Give no label where the best score is lower; `cauce evaluate --precision` finds one.")
+    ] = 0.0,
     explain: Annotated[bool, typer.Option("--explain", help="Show what each word added to the label's logit.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Label texts. From a pipe (`-`) it streams: one JSON line for each line that comes."""
-    from cauce.model.model import load
-
-    opened = load(model)
+    opened = open_model(model)
     if "-" in texts and len(texts) > 1:
         raise InputError("`-` stands alone: it reads the texts from a pipe", hint="give either - or texts")
     if texts == ["-"]:
         if explain:
             raise InputError("--explain reads texts from the command line", hint="give the text instead of -")
-        _stream(opened, top_k)
+        _stream(opened, top_k, min_score)
         return
     rows: list[Any] = list(texts) if _reads_one_text(opened) else [_object(text, opened) for text in texts]
-    answers = opened.predict(rows, top_k=top_k)
+    answers = opened.predict(rows, top_k=top_k, min_score=min_score)
     for text, row, answer in zip(texts, rows, answers, strict=True):
         reasons = opened.explain(row) if explain and answer.error is None else None
         if json:
@@ -79,6 +81,8 @@ def _print(model: Model, text: str, answer: Prediction, reasons: Explanation | N
         rows = [[*row, "yes" if row[0] in answer.labels else "no"] for row in rows]
     heads = {"classification": ("label", "score"), "multilabel": ("label", "score", "given"), "regression": ("of", "value")}
     show.table(heads[model.task], rows)
+    if model.task == "classification" and answer.label is None:
+        show.note("no label: the best score is under --min-score")
     if answer.truncated:
         show.note("the text is longer than the model reads: only its beginning counted")
     if reasons is None:
@@ -94,7 +98,7 @@ def _answer(model: Model, answer: Prediction) -> dict[str, Any]:
     """An answer under the names that the Arrow columns have."""
     return {
         "label": answer.label,
-        **({"labels": list(answer.labels or ())} if model.task == "multilabel" else {}),
+        **({"labels": answer.labels} if model.task == "multilabel" else {}),
         "score": answer.score,
         "scores": answer.scores,
         "error": answer.error,
@@ -113,7 +117,7 @@ def _as_dict(reasons: Explanation) -> dict[str, Any]:
     }
 
 
-def _stream(model: Model, top_k: int | None) -> None:
+def _stream(model: Model, top_k: int | None, min_score: float) -> None:
     """Score lines as they come: alone when they come slowly, many at once when they come fast."""
     from cauce.settings import settings
 
@@ -121,7 +125,7 @@ def _stream(model: Model, top_k: int | None) -> None:
     unanswered = 0
     for lines in _arriving(cast("BufferedReader", sys.stdin.buffer), settings().max_line_bytes):
         rows, codes = zip(*(_row(line, text_column) for line in lines), strict=True)
-        for row, code, answer in zip(rows, codes, model.predict(rows, top_k=top_k), strict=True):
+        for row, code, answer in zip(rows, codes, model.predict(rows, top_k=top_k, min_score=min_score), strict=True):
             fields = {**_answer(model, answer), "error": code or answer.error}
             unanswered += fields["error"] is not None
             sys.stdout.write(codec.dumps({**_beside(row, model), **fields}, ensure_ascii=False) + "\n")
@@ -159,7 +163,7 @@ def _row(line: bytes | None, text_column: str | None) -> tuple[dict[str, Any], s
         return nothing, "invalid_utf8"
     if text.startswith("{"):
         with suppress(ValueError, RecursionError):
-            row = codec.loads(text)
+            row = codec.loads(text, parse_constant=lambda name: None)  # NaN, as some write what is missing, is no JSON
             if isinstance(row, dict):
                 return row, None
     return (nothing, "wrong_type") if text_column is None else ({text_column: text}, None)
@@ -174,8 +178,8 @@ def _object(text: str, model: Model) -> dict[str, Any]:
     """
     row, code = _row(text.encode(errors="replace"), None)
     if code:
-        names = ", ".join(f'"{one.name}"' for one in model.manifest.inputs[:3])
-        raise InputError(f"not a JSON object: {text[:40]}", hint=f"this model reads columns: {{{names}: …}}")
+        names = ", ".join(f'"{one.name}": …' for one in model.manifest.inputs)
+        raise InputError(f"not a JSON object: {text[:40]}", hint=f"this model reads columns, so give a row: '{{{names}}}'")
     return row
 
 

@@ -14,6 +14,7 @@ EXAMPLES = """\b
 Examples:
   cauce train messages.csv
   cauce train tweets.csv --text tweet --label feeling --out tweets/
+  cauce train messages.csv --cv 5 --out messages/
   cauce train customers.csv --label bought --ignore duration --ignore customer_id
   cauce train tickets.csv --text subject --text body --category product --label tags --label-delimiter ";"
   cauce train train_text.txt --dev val_text.txt --test test_text.txt --out emotion/"""
@@ -45,6 +46,8 @@ def train(
     augment: Annotated[
         str | None, typer.Option(help="Train on altered copies too: accents,typos:2,synonyms=FILE,mlm=FOLDER, …")
     ] = None,
+    cv: Annotated[int | None, typer.Option(help="Cross-validate besides, with so many folds of DATA: 5 is usual.")] = None,
+    repeats: Annotated[int, typer.Option(help="Cross-validate so many times, over other folds each time.")] = 1,
     seed: Annotated[int, typer.Option(help="Same data, recipe and seed: same model.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the model that OUT holds.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
@@ -66,6 +69,8 @@ def train(
             columns=options.columns(text, label, category, number, boolean, ignore, time, id_, label_delimiter, task),
             normalizer=Normalizer(html=html, spelling=spelling),
             augment=Augment.parse(augment) if augment else None,
+            cv=cv,
+            repeats=repeats,
             seed=seed,
             replace=replace,
             progress=progress,
@@ -79,7 +84,11 @@ def train(
     show.say(
         f"\n{out}/  {run.model.name}@{run.model.version[:12]}  {run.model.variant}  in {run.seconds:.1f} s  (rows: {parts})\n"
     )
-    figures = [(name, str(figure), str(run.majority.metrics.get(name, ""))) for name, figure in run.report.metrics.items()]
-    show.table((f"on {run.measured_on}, with 95 % interval", "model", BASELINES[run.model.task].removeprefix("the ")), figures)
+    baselines = {BASELINES[run.model.task].removeprefix("the "): run.majority, "linear": run.linear}
+    columns = {"model": run.report.metrics, **{name: one.metrics for name, one in baselines.items() if one}}
+    if run.validation:
+        columns[f"{run.validation.folds}-fold cross-validation"] = run.validation.metrics
+    figures = [(name, *(str(of.get(name, "")) for of in columns.values())) for name in run.report.metrics]
+    show.table((f"on {run.measured_on}, with 95 % interval", *columns), figures)
     show.say(f"\n{run.verdict}")
     show.next_command(f"cauce predict {shlex.quote(f'{out}/')} --explain -- {shlex.quote(run.example)}")

@@ -16,6 +16,7 @@ from cauce.model.manifest import Task
 
 MANY_NUMBERS = 20  # different ones: more are no names of classes
 MANY_LABELS, ROWS_A_LABEL = 20, 5  # more labels than this, with fewer rows each on average: is it the label?
+LARGEST = 1e30  # of a regression
 SETS = pa.list_(pa.string())
 
 
@@ -54,10 +55,22 @@ def labels(source: Source, names: tuple[str, ...], columns: Columns) -> Labels:
     column = strings(source, names[0])
     if task == "regression" or (task is None and _are_amounts(kind, column)):
         values, notes = numbers(source, names[0], comma=False)
+        _check_size(source, names[0], values)
         if task is None:
             notes.append(f'"{names[0]}" holds numbers: regression; with --task classification each number is a label')
         return Labels(values, "regression", names[0], tuple(notes))
     return _classification(source, column)
+
+
+def _check_size(source: Source, name: str, values: pa.Array) -> None:
+    """Refuse a number that no answer could be: they are 32 bits wide."""
+    large = np.flatnonzero(np.abs(values.to_numpy(zero_copy_only=False)) > LARGEST)
+    if len(large):
+        raise UnreadableData(
+            f'"{name}" holds {values[int(large[0])].as_py():g}, more than {LARGEST:g}',
+            where=source.where(int(large[0])),
+            hint="is it a fault? else give the numbers in a larger unit, or their logarithm",
+        )
 
 
 def _are_amounts(kind: pa.DataType, column: Strings) -> bool:

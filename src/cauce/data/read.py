@@ -47,7 +47,9 @@ def read_for(source: str | Path, inputs: tuple[Input, ...], columns: Columns, *,
     if [one.type for one in inputs] == ["text"] and (columns.text or inputs[0].name not in names):
         wanted = Columns(text=columns.text, label=label, label_delimiter=columns.label_delimiter, task=columns.task)
     found = dataset(raw, wanted)
-    return replace(found, rows=found.rows.rename_columns([one.name for one in inputs]), inputs=inputs)
+    names = [one.name for one in inputs]  # a file may have them in another order
+    rows = found.rows.select(names) if wanted.only else found.rows.rename_columns(names)
+    return replace(found, rows=rows, inputs=inputs)
 
 
 def dataset(source: Source, columns: Columns = Columns()) -> Dataset:

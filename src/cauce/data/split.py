@@ -42,28 +42,52 @@ def split(data: Dataset, shares: tuple[float, ...], seed: int, *, by: By = "auto
 
     """
     data.check_trainable()
-    groups = duplicates.groups(data)
+    groups, notes_of_groups = _groups(data)
     if by == "time" or (by == "auto" and data.time is not None):
         places, notes = _by_time(data, shares, groups)
     else:
         places, notes = _by_label(data, shares, groups, seed)
     parts = [data.take(np.flatnonzero(places == part)) for part in range(len(shares))]
-    return (replace(parts[0], notes=(*data.notes, *notes)), *parts[1:])
+    return (replace(parts[0], notes=(*data.notes, *notes_of_groups, *notes)), *parts[1:])
+
+
+def _groups(data: Dataset) -> tuple[Integers, list[str]]:
+    """For each row the first one that stays in one part with it, and notes.
+
+    A table of few values has equal rows that are no copies: other people of the same age and town.
+    """
+    groups, rows = duplicates.groups(data), np.arange(len(data))
+    if data.has_text or 2 * np.count_nonzero(groups == rows) >= len(data):
+        return groups, []
+    return rows, ["most rows repeat another: such rows are held out too, as other cases of the same values"]
+
+
+def folds(data: Dataset, number: int, seed: int) -> Integers:
+    """The fold of each row, (n,): stratified and grouped as `split` by label, whatever time the rows have.
+
+    Raises:
+        TooFewLabels: one label only, or one with fewer different rows than there are folds.
+
+    """
+    data.check_trainable()
+    return _by_label(data, (1 / number,) * number, duplicates.groups(data), seed)[0]
 
 
 def _by_label(data: Dataset, shares: tuple[float, ...], groups: Integers, seed: int) -> tuple[Integers, list[str]]:
     """The part of each row, and notes. A group has the stratum of its first row."""
-    strata = _strata(data, groups)
+    least = max(LEAST_ROWS, len(shares))
+    strata = _strata(data, groups, least)
     first = np.flatnonzero(groups == np.arange(len(data)))
     random = np.random.default_rng(seed)
     part_of = np.zeros(len(data), np.int64)
     for stratum in np.unique(strata[first]):
         members = first[strata[first] == stratum]
-        if len(members) < LEAST_ROWS:
+        if len(members) < least:
             raise TooFewLabels(
                 f"the label {_label(data, members[0])} has {len(members)} different row(s), too few to hold some out",
                 where=data.source,
-                hint=f"add rows up to {LEAST_ROWS} or more, or give --dev and --test files",
+                hint=f"add rows up to {least} or more, or "
+                + ("use fewer folds" if len(shares) > len(NAMES) else "give --dev and --test files"),
             )
         shuffled = random.permutation(members)
         held_out = [max(1, round(share * len(members))) for share in shares[1:]]
@@ -74,40 +98,56 @@ def _by_label(data: Dataset, shares: tuple[float, ...], groups: Integers, seed: 
     if moved := len(data) - len(first):
         how = ", exactly or nearly" if data.has_text else ""
         notes.append(f"{moved} row(s) repeat another{how}: each is in the same part as the row that it repeats")
-    return part_of[groups], notes
+    places = part_of[groups]
+    if data.task == "multilabel" and (rare := _give_back(data, places, groups)):
+        notes.append(f"no row for training had the label {_listed(rare)}, it is too rare: some of its rows were moved there")
+    return places, notes
 
 
-def _strata(data: Dataset, groups: Integers) -> Integers:
+def _give_back(data: Dataset, places: Integers, groups: Integers) -> list[str]:
+    """Move a group of each label that training lacks into training, in place; returns these labels."""
+    owners = pc.list_parent_indices(data.labels).to_numpy()
+    names, flat = np.unique(data.labels.flatten().to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+    lacking = []
+    for code, name in enumerate(names):
+        rows = owners[flat == code]
+        if (places[rows] > 0).all():
+            places[groups == groups[rows[0]]] = 0
+            lacking.append(str(name))
+    return lacking
+
+
+def _strata(data: Dataset, groups: Integers, least: int) -> Integers:
     """A number for each row, (n,): its label, its rarest label that can be in every part, or the quantile of its number."""
     if data.task == "regression":
         values = data.labels.to_numpy(zero_copy_only=False)
         first = groups == np.arange(len(data))
-        most = max(1, min(STRATA, int(first.sum()) // LEAST_ROWS))
+        most = max(1, min(STRATA, int(first.sum()) // least))
         edges = np.unique(np.quantile(values[first], np.linspace(0, 1, most + 1)[1:-1]))
         places = np.searchsorted(edges, values, side="right").astype(np.int64)
         counts = np.bincount(places[first], minlength=len(edges) + 1)
-        return np.zeros_like(places) if counts[counts > 0].min() < LEAST_ROWS else places
+        return np.zeros_like(places) if counts[counts > 0].min() < least else places
     if data.task == "multilabel":
         lists = data.labels.take(pa.array(groups)).to_pylist()
-        return _rarest(lists, groups == np.arange(len(data)))
+        return _rarest(lists, groups == np.arange(len(data)), least)
     codes = np.unique(data.labels.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)[1]
     return codes.astype(np.int64)
 
 
-def _rarest(lists: list[list[str]], first: npt.NDArray[np.bool_]) -> Integers:
+def _rarest(lists: list[list[str]], first: npt.NDArray[np.bool_], least: int) -> Integers:
     """For each row the rarest of its labels with enough rows; strata that come out too small join those without a label."""
     names, flat = np.unique([label for labels in lists for label in labels], return_inverse=True)
     owners = np.repeat(np.arange(len(lists)), [len(labels) for labels in lists])
     counts = np.bincount(flat[first[owners]], minlength=len(names))
     out = np.full(len(lists), -1, np.int64)
     for code in np.lexsort((names, -counts)):  # the rarest comes last and stays
-        if counts[code] >= LEAST_ROWS:
+        if counts[code] >= least:
             out[owners[flat == code]] = code
     for code in np.unique(out):
-        if (out[first] == code).sum() < LEAST_ROWS:
+        if (out[first] == code).sum() < least:
             out[out == code] = -1
     left = int((out[first] == -1).sum())
-    if 0 < left < LEAST_ROWS:  # too few to stand alone: they join the largest stratum
+    if 0 < left < least:  # too few to stand alone: they join the largest stratum
         out[out == -1] = np.bincount(out[first & (out >= 0)]).argmax() if (out >= 0).any() else -1
     return out
 

@@ -11,12 +11,9 @@ import pyarrow.compute as pc
 
 from cauce.data.tables import Source
 from cauce.errors import UnreadableData
+from cauce.model.rows import MISSING_MARKS
 
 TRUE, FALSE = ("true", "yes", "sí", "si", "verdadero", "1"), ("false", "no", "falso", "0")
-# of numbers and of booleans; a category and a label may be called "none"
-MISSING = (
-    "", "na", "n/a", "#n/a", "nan", "null", "none", "nd", "n/d", "s/d", "-", "?", "unknown", "desconocido",
-)  # fmt: skip
 POINT = r"^[+-]?((\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"  # 1234.5  1,234.5  1e-3
 COMMA = r"^[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d*)?$"  # 1234,5  1.234,5
 CODE = r"^0\d"  # 08001: a post code, not a number
@@ -40,7 +37,7 @@ class Strings:
     @property
     def missing(self) -> pa.Array:
         """(n,) boolean: null, or a mark like "NA"."""
-        marks = pc.is_in(pc.utf8_lower(self.values), pa.array(MISSING))
+        marks = pc.is_in(pc.utf8_lower(self.values), pa.array(MISSING_MARKS))
         return pc.or_(pc.fill_null(marks, True), self.values.is_null())
 
     def match(self, pattern: str) -> pa.Array:
@@ -118,7 +115,7 @@ def numbers(source: Source, name: str, *, comma: bool) -> tuple[pa.Array, list[s
     """
     column = whole(source.table.column(name))
     if pa.types.is_boolean(column.type) or is_number(column.type):
-        found = column.cast(pa.float64())
+        found = column.cast(pa.float64(), safe=False)  # of a large whole number, the last digits
         notes: list[str] = []
         if pa.types.is_floating(column.type):
             found = pc.if_else(pc.is_nan(found), pa.scalar(None, pa.float64()), found)

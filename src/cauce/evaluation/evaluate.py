@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cauce.evaluation import classification, multilabel, regression
-from cauce.evaluation.metrics import Report
+from cauce.evaluation.metrics import Drawn, Measure, Report
 from cauce.model.manifest import Task
 from cauce.model.model import Model
 
@@ -20,19 +20,37 @@ Scores = npt.NDArray[np.float32]
 
 def evaluate(model: Model, rows: pa.RecordBatch, truth: npt.NDArray[Any]) -> Report:
     """The figures of a model on rows (n,) with this truth (see `Dataset.truth`)."""
-    scores = [model.predict(rows.slice(start, ROWS)).scores for start in range(0, len(rows), ROWS)]
-    return report(model.task, truth, np.concatenate(scores), model.labels, model.manifest.calibration.thresholds)
+    return report(model.task, truth, ask(model, rows), model.labels, model.manifest.calibration.thresholds)
+
+
+def ask(model: Model, rows: pa.RecordBatch) -> Scores:
+    """The scores (n, labels) of any number of rows; NaN where a row was not answered."""
+    return np.concatenate([model.predict(rows.slice(start, ROWS)).scores for start in range(0, max(len(rows), 1), ROWS)])
 
 
 def report(
-    task: Task, truth: npt.NDArray[Any], scores: Scores, labels: tuple[str, ...], thresholds: tuple[float, ...]
+    task: Task,
+    truth: npt.NDArray[Any],
+    scores: Scores,
+    labels: tuple[str, ...],
+    thresholds: tuple[float, ...],
+    drawn: Drawn | None = None,
 ) -> Report:
     """The figures of scores (n, labels) against the truth; a row of NaN was not answered."""
     if task == "multilabel":
-        return multilabel.report(truth, scores, labels, thresholds)
+        return multilabel.report(truth, scores, labels, thresholds, drawn=drawn)
     if task == "regression":
-        return regression.report(truth, scores, labels)
-    return classification.report(truth, scores, labels)
+        return regression.report(truth, scores, labels, drawn=drawn)
+    return classification.report(truth, scores, labels, drawn=drawn)
+
+
+def measure(task: Task, truth: npt.NDArray[Any], scores: Scores, thresholds: tuple[float, ...]) -> Measure:
+    """The figures of `report`, for any weights on the rows."""
+    if task == "multilabel":
+        return multilabel.measure(truth, scores, thresholds)
+    if task == "regression":
+        return regression.measure(truth, scores)
+    return classification.measure(truth, scores)
 
 
 def judge(task: Task, truth: npt.NDArray[Any], scores: Scores) -> tuple[str, float, float]:

@@ -6,7 +6,7 @@ with a weight, so that one matrix of weights (resamples x rows) gives all counts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,9 +16,13 @@ import numpy.typing as npt
 RESAMPLES = 1000
 BLOCK = 100  # resamples at a time: bounds the memory
 PER_CLASS = ("precision", "recall", "f1")
+SHARES = ("accuracy", "macro_f1", "micro_f1", "macro_recall", "macro_precision", "roc_auc", "ece", "hamming_loss")  # 0 to 1
+LESS_IS_BETTER = ("log_loss", "ece", "hamming_loss", "mae", "rmse")
+SAID = {"roc_auc": "ROC AUC", "ece": "ECE", "r2": "R2", "mae": "MAE", "rmse": "RMSE", "pearson": "Pearson's r"}
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
+Measure = Callable[[Floats], dict[str, Floats]]  # all figures under weights (b, rows): (b,), or (b, labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,23 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """Figures by name, of `rows` rows: `values` () or (labels,), and those of each resample (b,) or (b, labels)."""
+
+    rows: int
+    values: dict[str, Any]
+    resampled: dict[str, Floats]
+
+
+@dataclass(frozen=True)
 class Report:
     """Figures of a model on labeled rows.
 
     Attributes:
         headline: the name of the figure that says most; more of it is better.
         metrics: by name. Classification: accuracy, macro_f1, micro_f1, macro_recall, macro_precision, log_loss, roc_auc (left
-            out where the rows have one label only), ece. Multilabel: the same without ece; accuracy counts rows whose labels
-            are all right; hamming_loss besides. Regression: r2, mae, rmse, pearson.
+            out where the rows have one label only, or there are over 200), ece. Multilabel: the same without ece; accuracy
+            counts rows whose labels are all right; hamming_loss besides. Regression: r2, mae, rmse, pearson.
         per_class: by label, then precision, recall and f1. Empty for a regression.
         counts: how many rows have each label.
         confusion: classification: (labels, labels + 1) counts, truth by row; the last column is "no answer". Else None.
@@ -73,16 +86,25 @@ class Report:
         }
 
 
-def with_intervals(figures: Callable[[Floats], dict[str, Floats]], rows: int, seed: int) -> dict[str, list[Figure]]:
-    """Each figure with its interval, one for each label where it is one of a label.
+def said(metric: str) -> str:
+    """A figure's name as it is read: macro F1, log loss."""
+    return SAID.get(metric, metric.replace("_f1", " F1").replace("_", " "))
 
-    Args:
-        figures: all figures under each row of weights (b, rows): (b,), or (b, labels).
 
-    """
-    values = figures(np.ones((1, rows)))
-    blocks = [figures(weights) for weights in _resamples(rows, seed)]
-    return {name: _intervals(value[0], np.concatenate([block[name] for block in blocks])) for name, value in values.items()}
+def draw(measures: Sequence[Measure], rows: int, seed: int = 0) -> list[Drawn]:
+    """The figures of each measure on the rows, and on the same resamples of them for all."""
+    even = np.ones((1, rows))
+    blocks = [[measure(weights) for measure in measures] for weights in _resamples(rows, seed)]
+    found = []
+    for place, measure in enumerate(measures):
+        values = {name: value[0] for name, value in measure(even).items()}
+        found.append(Drawn(rows, values, {name: np.concatenate([block[place][name] for block in blocks]) for name in values}))
+    return found
+
+
+def with_intervals(drawn: Drawn) -> dict[str, list[Figure]]:
+    """Each figure with its interval, one for each label where it is one of a label."""
+    return {name: _intervals(value, drawn.resampled[name]) for name, value in drawn.values.items()}
 
 
 def counted(true: Floats, given: Floats, weights: Floats) -> dict[str, Floats]:
@@ -99,23 +121,6 @@ def counted(true: Floats, given: Floats, weights: Floats) -> dict[str, Floats]:
         **{f"macro_{name}": ratio(part.sum(axis=1), present.sum(axis=1)) for name, part in by_class.items()},
         "micro_f1": ratio(2 * hits.sum(axis=1), true.sum(axis=1) + given.sum(axis=1)),
     }
-
-
-class Areas:
-    """The mean area under the ROC curve of several labels: the chance that a row of the label ranks over one that is not."""
-
-    def __init__(self, true: Floats, scores: Floats) -> None:
-        inside = [j for j in range(true.shape[1]) if 0 < true[:, j].sum() < len(true)]
-        self._ranks = [(true[:, j], *_ties(scores[:, j])) for j in inside]
-
-    def figures(self, weights: Floats) -> dict[str, Floats]:
-        """`roc_auc` under each row of weights (b, n); nothing where no label has rows of both kinds."""
-        if not self._ranks:
-            return {}
-        areas = np.array([_area(weights, *ranks) for ranks in self._ranks])
-        known = ~np.isnan(areas)
-        mean = ratio(np.where(known, areas, 0).sum(axis=0), known.sum(axis=0))
-        return {"roc_auc": np.where(known.any(axis=0), mean, np.nan)}
 
 
 def per_class(figures: dict[str, list[Figure]], labels: tuple[str, ...]) -> dict[str, dict[str, Figure]]:
@@ -141,23 +146,6 @@ def _intervals(value: Floats, resampled: Floats) -> list[Figure]:
 def ratio(part: Floats, whole: Floats) -> Floats:
     """Part / whole, 0 where there is nothing."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
-
-
-def _ties(score: Floats) -> tuple[Places, Places]:
-    """The order of the scores, lowest first, and where each run of equal ones starts in it."""
-    order = np.argsort(score, kind="stable")
-    return order, np.flatnonzero(np.diff(score[order], prepend=-np.inf))
-
-
-def _area(weights: Floats, true: Floats, order: Places, starts: Places) -> Floats:
-    """Area under the ROC curve, (b,): the chance that a row of the class ranks over one that is not, ties as a half."""
-    ordered = weights[:, order]
-    positive = np.add.reduceat(ordered * true[order], starts, axis=1)
-    negative = np.add.reduceat(ordered * (1 - true[order]), starts, axis=1)
-    below = np.cumsum(negative, axis=1) - negative / 2
-    pairs = positive.sum(axis=1) * negative.sum(axis=1)
-    area: Floats = np.divide((positive * below).sum(axis=1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
-    return area
 
 
 def _resamples(rows: int, seed: int) -> Iterator[Floats]:

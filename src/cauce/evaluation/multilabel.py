@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cauce.evaluation.metrics import Areas, Floats, Report, counted, per_class, with_intervals
+from cauce.evaluation.areas import Areas
+from cauce.evaluation.metrics import Drawn, Floats, Measure, Report, counted, draw, per_class, with_intervals
 
 METRICS = ("macro_f1", "micro_f1", "accuracy", "macro_recall", "macro_precision", "hamming_loss", "log_loss", "roc_auc")
 LEAST_ROWS = 10  # with and without a label, for a threshold of its own
@@ -19,6 +20,7 @@ def report(
     thresholds: tuple[float, ...],
     *,
     seed: int = 0,
+    drawn: Drawn | None = None,
 ) -> Report:
     """Evaluate scores against the truth.
 
@@ -26,8 +28,18 @@ def report(
         truth: (n, labels) which labels each row has.
         scores: (n, labels) probabilities; a row of NaN was not answered.
         thresholds: (labels,) a row is given the labels whose score reaches theirs.
+        drawn: the figures and their resamples, where they were made before (see `draw`).
 
     """
+    found = with_intervals(drawn or draw([measure(truth, scores, thresholds)], len(truth), seed)[0])
+    metrics = {name: found[name][0] for name in METRICS if name in found}
+    counts = dict(zip(labels, truth.sum(axis=0).tolist(), strict=True))
+    errors = int(np.isnan(scores.sum(axis=1)).sum())
+    return Report("macro_f1", metrics, per_class(found, labels), counts, None, labels, len(truth), errors)
+
+
+def measure(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], thresholds: tuple[float, ...]) -> Measure:
+    """The figures of `report`, for any weights on the rows."""
     answered: npt.NDArray[np.bool_] = ~np.isnan(scores.sum(axis=1))
     even = np.where(answered[:, None], scores, np.float32(HALF)).astype(np.float64)
     marks = answered[:, None] & (scores >= np.array(thresholds, np.float32))
@@ -44,10 +56,7 @@ def report(
             **areas.figures(weights),
         }
 
-    found = with_intervals(figures, len(truth), seed)
-    metrics = {name: found[name][0] for name in METRICS if name in found}
-    counts = dict(zip(labels, truth.sum(axis=0).tolist(), strict=True))
-    return Report("macro_f1", metrics, per_class(found, labels), counts, None, labels, len(truth), int((~answered).sum()))
+    return figures
 
 
 def log_loss(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> Floats:
@@ -78,4 +87,6 @@ def _best(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32]) -> floa
     f1 = 2 * hits / (np.arange(1, len(hits) + 1) + hits[-1])
     f1[:-1][ranked[:-1] == ranked[1:]] = -1  # no threshold lies between equal scores
     at = int(f1.argmax())
-    return float(np.float32((ranked[at] + (ranked[at + 1] if at + 1 < len(ranked) else 0.0)) / 2))
+    taken, left = np.float32(ranked[at]), np.float32(ranked[at + 1] if at + 1 < len(ranked) else 0.0)
+    between = np.float32((np.float64(taken) + np.float64(left)) / 2)
+    return float(between if between > left else taken)  # of two neighbors among floats, half way may be the lower one

@@ -5,18 +5,33 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cauce.evaluation.metrics import Floats, Report, ratio, with_intervals
+from cauce.evaluation.metrics import Drawn, Floats, Measure, Report, draw, ratio, with_intervals
 
 METRICS = ("r2", "mae", "rmse", "pearson")
 
 
-def report(truth: Floats, values: npt.NDArray[np.float32], labels: tuple[str, ...], *, seed: int = 0) -> Report:
-    """Evaluate values (n, 1), NaN where a row was not answered, against the truth (n, 1)."""
+def report(
+    truth: Floats,
+    values: npt.NDArray[np.float32],
+    labels: tuple[str, ...],
+    *,
+    seed: int = 0,
+    drawn: Drawn | None = None,
+) -> Report:
+    """Evaluate values (n, 1), NaN where a row was not answered, against the truth (n, 1). `drawn` as in classification."""
+    found = with_intervals(drawn or draw([measure(truth, values)], len(truth), seed)[0])
+    metrics = {name: found[name][0] for name in METRICS}
+    return Report("r2", metrics, {}, {}, None, labels, len(truth), int(np.isnan(values).sum()))
+
+
+def measure(truth: Floats, values: npt.NDArray[np.float32]) -> Measure:
+    """The figures of `report`, for any weights on the rows."""
     answered = ~np.isnan(values[:, 0])
     given = values[:, 0].astype(np.float64)
     given[~answered] = given[answered].mean() if answered.any() else 0.0
-    true = truth[:, 0]
-    error = true - given
+    error = truth[:, 0] - given
+    middle = truth[:, 0].mean()
+    true, given = truth[:, 0] - middle, given - middle  # far from 0, the spread would be lost in the squares
 
     def figures(weights: Floats) -> dict[str, Floats]:
         total = weights.sum(axis=1)
@@ -32,6 +47,4 @@ def report(truth: Floats, values: npt.NDArray[np.float32], labels: tuple[str, ..
             "pearson": ratio(together, np.sqrt(true_spread * given_spread)),
         }
 
-    found = with_intervals(figures, len(true), seed)
-    metrics = {name: found[name][0] for name in METRICS}
-    return Report("r2", metrics, {}, {}, None, labels, len(true), int((~answered).sum()))
+    return figures

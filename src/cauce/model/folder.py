@@ -77,8 +77,9 @@ def create(out: Path, *, replace: bool = False) -> Iterator[Path]:
     try:
         with writing(out):
             yield room
-            _sync(room)
+            sync(room)
             _rename(room, out, replace=replace)
+            sync_one(out.parent)
     finally:
         shutil.rmtree(room, ignore_errors=True)
 
@@ -126,6 +127,13 @@ def write_evidence_hashes(folder: Path) -> None:
     names = {str(path.relative_to(folder)) for path in folder.glob(f"{EVIDENCE}/**/*") if path.is_file()} | {MLMODEL}
     files = {name: file.model_dump() for name, file in describe(folder, names - {HASHES}).items()}
     (folder / HASHES).write_bytes(_render(files))
+
+
+def contents(folder: Path) -> list[str]:
+    """The files that make up a folder that was read: what else lies in it is not the model's."""
+    evidence = list(_evidence(folder))
+    own = parse((folder / MANIFEST).read_bytes(), str(folder)).files
+    return [MANIFEST, *own, *([HASHES, *evidence] if evidence else [])]
 
 
 def _evidence(folder: Path) -> dict[str, File]:
@@ -181,15 +189,20 @@ def _render(files: Mapping[str, object]) -> bytes:
     return (json.dumps(files, indent=2, sort_keys=True) + "\n").encode()
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """Flush every file and folder below to the disk; readable for all, as a new file would be."""
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o755 if path.is_dir() else 0o644)
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_one(path)
+
+
+def sync_one(place: Path) -> None:
+    """Flush a file, or the names that a folder holds."""
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _rename(room: Path, out: Path, *, replace: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from cauce.errors import InputError, UnknownName
 from cauce.model import batching, folder, golden, rows
-from cauce.model.manifest import Calibration, Data, Input, Limits, Manifest, Recipe
+from cauce.model.manifest import Calibration, Data, Input, Limits, Manifest, Recipe, Task
 from cauce.model.predictions import Predictions, kept_names
 from cauce.model.scores import to_scores
 from cauce.runtimes import echo
@@ -72,6 +72,19 @@ class Explanation:
     contributions: list[tuple[str, float]]
 
 
+def check_min_score(task: Task, score: float) -> None:
+    """Refuse a lowest score that cannot be one.
+
+    Raises:
+        InputError: it is not between 0 and 1, or the task has no single label to leave out.
+
+    """
+    if task != "classification":
+        raise InputError(f"a model of {task} has no lowest score", hint="a lowest score is for one label of several")
+    if not 0 <= score <= 1:
+        raise InputError(f"the lowest score is {score:g}", hint="give one between 0 and 1")
+
+
 class Model:
     """A model that answers. Immutable and safe to share between threads."""
 
@@ -83,20 +96,25 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.name}@{self.version[:12]} {self.variant} {'/'.join(self.labels[:5])}>"
 
-    def predict(self, data: Any, *, top_k: int | None = None) -> Predictions:
+    def predict(self, data: Any, *, top_k: int | None = None, min_score: float = 0.0) -> Predictions:
         """Answer rows: a text, a list of texts or dicts, or a table. A row that cannot be answered carries its `error`.
 
         Args:
             top_k: show only the k best scores of each row.
+            min_score: give no label to a row whose best score is lower; `cauce evaluate --precision` finds one.
 
         Raises:
+            InputError: top_k or min_score is out of range, or the model's task has no use for min_score.
             WrongRows, ColumnMissing: the rows as a whole do not fit the model.
 
         """
         if top_k is not None and top_k < 1:
             raise InputError(f"top_k is {top_k}", hint="ask for 1 score or more")
+        if min_score:
+            check_min_score(self.task, min_score)
         batch, codes = rows.from_any(data, self.manifest.inputs)
-        return self._answer(batch, codes, top_k)
+        answers = self._answer(batch, codes, top_k)
+        return replace(answers, min_score=min_score) if min_score else answers
 
     def predict_arrow(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with the columns label, score, scores, error, truncated, model_version and variant appended.

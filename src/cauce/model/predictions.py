@@ -26,7 +26,7 @@ class Prediction:
     """The answer to one row.
 
     Attributes:
-        label: the best label; None on an error, and for a regression.
+        label: the best label; None on an error, under the lowest score that was asked for, and for a regression.
         score: its probability, or of a regression the value.
         scores: probability by label, highest first.
         error: the code of what is wrong with the row, or None.
@@ -55,6 +55,7 @@ class Predictions(Sequence[Prediction]):
         task: what the scores are: see `cauce.model.manifest.Task`.
         thresholds: (labels,) multilabel: a row has the labels whose score reaches theirs.
         top_k: how many scores a `Prediction` shows; None for all.
+        min_score: classification: a row whose best score is lower gets no label. Its scores stay.
 
     """
 
@@ -67,6 +68,15 @@ class Predictions(Sequence[Prediction]):
     task: Task = "classification"
     thresholds: tuple[float, ...] = ()
     top_k: int | None = None
+    min_score: float = 0.0
+
+    @cached_property
+    def abstained(self) -> npt.NDArray[np.bool_]:
+        """Which rows were answered without a label, (n,): the best score is under `min_score`."""
+        if not self.min_score:
+            return np.zeros(len(self), np.bool_)
+        abstained: npt.NDArray[np.bool_] = self.scores.max(axis=1) < np.float32(self.min_score)  # NaN is not
+        return abstained
 
     @cached_property
     def best(self) -> npt.NDArray[np.intp]:
@@ -98,7 +108,7 @@ class Predictions(Sequence[Prediction]):
         scores = self.scores[row].tolist()
         order = sorted(range(len(scores)), key=lambda place: -scores[place])[: self.top_k]
         best = order[0]
-        label = None if self.task == "regression" else self.labels[best]
+        label = None if self.task == "regression" or self.abstained[row] else self.labels[best]
         labels = tuple(self.labels[k] for k in np.flatnonzero(self.given[row])) if self.task == "multilabel" else None
         return Prediction(label, scores[best], {self.labels[i]: scores[i] for i in order}, None, truncated, labels)
 
@@ -114,7 +124,7 @@ class Predictions(Sequence[Prediction]):
         scores = pa.FixedSizeListArray.from_arrays(pa.array(self.scores.ravel()), len(self.labels), mask=mask)
         error = pa.DictionaryArray.from_arrays(pa.array(self.codes, pa.int32(), mask=~wrong), list(CODES)).cast(pa.string())
         named = {
-            "label": pa.nulls(n, pa.string()) if self.task == "regression" else self._named(self.best, wrong),
+            "label": pa.nulls(n, pa.string()) if self.task == "regression" else self._named(self.best, wrong | self.abstained),
             "score": pa.array(self.scores[np.arange(n), self.best], pa.float32(), mask=wrong),
             "scores": scores,
             "error": error,

@@ -29,6 +29,10 @@ CODES = ("", *MEANINGS)
 FINE, EMPTY, INVALID, MISSING, WRONG_TYPE, FAILED = range(len(CODES))  # the first three are what `kernels.inspect` says
 
 ARROW = {"text": pa.string(), "category": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
+# of numbers and of booleans; a category and a label may be called "none"
+MISSING_MARKS = (
+    "", "na", "n/a", "#n/a", "nan", "null", "none", "nd", "n/d", "s/d", "-", "?", "unknown", "desconocido",
+)  # fmt: skip
 BOOLEANS = {
     **dict.fromkeys(("true", "yes", "y", "t", "1", "1.0", "sí", "si", "s", "verdadero"), True),
     **dict.fromkeys(("false", "no", "n", "f", "0", "0.0", "falso"), False),
@@ -66,7 +70,7 @@ def select(table: pa.RecordBatch | pa.Table, inputs: tuple[Input, ...]) -> tuple
 
     Raises:
         ColumnMissing: a declared column is not there.
-        WrongRows: a column's type does not fit.
+        WrongRows: a column's type does not fit, or there are two of its name.
 
     """
     columns, codes = [], np.zeros(len(table), np.uint8)
@@ -76,6 +80,8 @@ def select(table: pa.RecordBatch | pa.Table, inputs: tuple[Input, ...]) -> tuple
                 f'the rows have no column "{wanted.name}"; they have {", ".join(table.schema.names) or "none"}',
                 hint=nearest(wanted.name, table.schema.names) or f"the model reads: {', '.join(i.name for i in inputs)}",
             )
+        if table.schema.names.count(wanted.name) > 1:
+            raise WrongRows(f'the rows have several columns "{wanted.name}"', hint="leave one")
         column = table.column(wanted.name)
         if isinstance(column, pa.ChunkedArray):
             column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
@@ -91,7 +97,7 @@ def check(batch: pa.RecordBatch, inputs: tuple[Input, ...], max_chars: int) -> t
     if len(inputs) == 1 and inputs[0].type == "text" and not batch.column(0).null_count:
         codes, chars = inspect(batch.column(0))  # the usual case, in a microsecond
         return codes, chars > max_chars
-    nulls = [column.is_null().to_numpy(zero_copy_only=False) for column in batch.columns]
+    nulls = [column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False) for column in batch.columns]
     codes, long = np.zeros(len(batch), np.uint8), np.zeros(len(batch), np.bool_)
     blank = []
     for wanted, column, null in zip(inputs, batch.columns, nulls, strict=True):
@@ -131,6 +137,9 @@ def _from_list(rows: Sequence[Any], inputs: tuple[Input, ...]) -> tuple[pa.Recor
     if not dicts and len(inputs) > 1 and rows:
         names = ", ".join(wanted.name for wanted in inputs)
         raise WrongRows("this model reads several columns, bare texts are not enough", hint=f"pass dicts with: {names}")
+    if dicts and len(inputs) > 1:
+        codes[[row is not None and not isinstance(row, Mapping) for row in rows]] = WRONG_TYPE
+        rows = [row if isinstance(row, Mapping) else {} for row in rows]
     columns = []
     for wanted in inputs:
         values = [row.get(wanted.name) if isinstance(row, Mapping) else row for row in rows] if dicts else rows
@@ -157,20 +166,29 @@ def _one_by_one(values: Sequence[Any], wanted: Input, codes: Codes) -> pa.Array:
 
 
 def _read(value: Any, wanted: Input) -> Any:
-    """A single value of another type than the column's, read as that type; an empty string is null, except as a text.
+    """A single value of another type than the column's, read as that type, as a file of strings is read for training.
 
     Raises:
-        ValueError, KeyError: it is none.
+        ValueError, KeyError, OverflowError: it is none.
 
     """
-    if wanted.type == "category":
-        return json.dumps(value) if isinstance(value, bool | int | float) else value
-    if wanted.type == "text" or not isinstance(value, str):
+    numeric = isinstance(value, bool | int | float)
+    if wanted.type == "text" or (wanted.type == "category" and not numeric):
         return value
-    word = value.strip()
-    if not word:
+    if numeric and value != value:  # NaN
         return None
-    return float(word) if wanted.type == "number" else BOOLEANS[word.lower()]
+    if wanted.type == "category":
+        return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if not numeric and not isinstance(value, str):
+        return value
+    word = json.dumps(value) if numeric else value.strip().lower()
+    if word in MISSING_MARKS:
+        return None
+    if wanted.type == "boolean":
+        return BOOLEANS[word]
+    if "_" in word:  # Python's own way to write a thousand
+        raise ValueError(word)
+    return float(value)
 
 
 def _decoded(column: pa.Array, codes: Codes) -> list[str | None]:
@@ -182,6 +200,14 @@ def _decoded(column: pa.Array, codes: Codes) -> list[str | None]:
     return values
 
 
+def _zero_or_one(column: pa.Array, codes: Codes) -> pa.Array:
+    """Numbers as booleans; a null, and a code, where one is neither 0 nor 1."""
+    missing = column.is_null(nan_is_null=True)
+    wrong = pc.invert(pc.or_(missing, pc.is_in(column, pa.array([0.0, 1.0]))))
+    codes[wrong.to_numpy(zero_copy_only=False)] = WRONG_TYPE
+    return pc.if_else(pc.or_(missing, wrong), pa.scalar(None, pa.bool_()), pc.equal(column, 1.0))
+
+
 def _typed(column: pa.Array, wanted: Input, codes: Codes) -> pa.Array:
     kind = column.type
     strings = pa.types.is_string(kind) or pa.types.is_large_string(kind)
@@ -191,9 +217,13 @@ def _typed(column: pa.Array, wanted: Input, codes: Codes) -> pa.Array:
         return _typed(column.cast(pa.large_string()), wanted, codes)
     if strings:
         return _one_by_one(_decoded(column, codes), wanted, codes)
+    if pa.types.is_floating(kind) and wanted.type == "category":
+        return _one_by_one(column.to_pylist(), wanted, codes)
     if wanted.type != "text" or pa.types.is_null(kind):
         with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            return column.cast(ARROW[wanted.type])
+            if wanted.type == "boolean" and not pa.types.is_boolean(kind):
+                return _zero_or_one(column.cast(pa.float64(), safe=False), codes)
+            return column.cast(ARROW[wanted.type], safe=wanted.type != "number")  # a number may lose its last digits
     raise WrongRows(
         f'the column "{wanted.name}" holds {kind}, the model reads {wanted.type}',
         hint=f"turn it into {ARROW[wanted.type]} first",

@@ -1,7 +1,7 @@
 """The linear recipe: a linear model over hashed n-grams of characters and words, other columns beside them.
 
 One label of several: multinomial logistic regression, classes counting alike. Several labels: logistic regression for each
-(one-vs-rest), with a threshold each. A number: ridge regression. The strength of the penalty is chosen on dev.
+(one-vs-rest). A number: ridge regression. The strength of the penalty is chosen on dev.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import numpy.typing as npt
 from safetensors.numpy import save
 
 from cauce.data.dataset import Dataset
-from cauce.errors import Interrupted
+from cauce.errors import DataTooLarge, Interrupted
 from cauce.evaluation.evaluate import judge
-from cauce.evaluation.multilabel import best_thresholds
 from cauce.model.manifest import Task
 from cauce.model.scores import to_scores
 from cauce.recipes import solver
@@ -34,6 +33,9 @@ from cauce.text.threads import run_all
 PENALTIES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 EPOCHS, TOLERANCE = 200, 1e-3  # texts need about ten; a table of few columns under a weak penalty a hundred
 
+MOST_LABELS = 4096
+MOST_WEIGHTS = 2**28  # 1 GB of them, and twice that for each row's share of each label, in each fit
+
 NAME, RUNTIME, VARIANT = "linear", "linear", "linear"
 
 Fit = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], int, float]  # weights, bias, epochs, gap
@@ -46,7 +48,6 @@ class Fitted:
     normalizer: Normalizer
     parameters: dict[str, Any]
     tensors: Tensors
-    thresholds: tuple[float, ...] = ()
     log: list[dict[str, Any]] = field(default_factory=list)
     spelling: Spelling | None = None
 
@@ -70,13 +71,15 @@ def train(
     """Fit one model for each penalty and keep the best on dev (see `judge`; of equals, the stronger penalty)."""
     ngrams = Ngrams()
     progress(0.0, "counting n-grams (the first time on a machine, loops are compiled: some seconds)")
+    _check_size(data, len(labels))
     truth, dev_truth = data.truth(labels), dev.truth(labels)
     rows = features(data, truth, normalizer, spelling, ngrams)
+    _check_size(data, len(labels), rows.width)
     inputs = tuple((one.name, one.type) for one in data.inputs)
     stop = np.zeros(1, np.bool_)
     done = 0
 
-    def candidate(penalty: float) -> tuple[Tensors, npt.NDArray[np.float32], dict[str, Any]]:
+    def candidate(penalty: float) -> tuple[Tensors, dict[str, Any]]:
         nonlocal done
         weights, bias, epochs, gap = FITS[data.task](rows, truth, len(labels), penalty, seed, stop)
         if stop[0]:
@@ -87,14 +90,14 @@ def train(
         name, value, merit = judge(data.task, dev_truth, scores)
         done += 1
         progress(done / len(penalties), f"C = {penalty:g}: {name} on dev {value:.3f}")
-        return tensors, scores, {"C": penalty, "epochs": epochs, "gap": gap, f"dev_{name}": value, "merit": merit}
+        return tensors, {"C": penalty, "epochs": epochs, "gap": gap, f"dev_{name}": value, "merit": merit}
 
     try:
         fits = run_all([lambda penalty=penalty: candidate(penalty) for penalty in penalties])  # type: ignore[misc]
     except BaseException:
         stop[0] = True  # Ctrl-C: the threads leave their loops too
         raise
-    tensors, scores, best = max(fits, key=lambda found: (found[2]["merit"], -found[2]["C"]))
+    tensors, best = max(fits, key=lambda found: (found[1]["merit"], -found[1]["C"]))
     parameters = {
         "ngrams": ngrams.model_dump(),
         "C": best["C"],
@@ -105,8 +108,23 @@ def train(
         "even": EVEN,
         "doubt": DOUBT,
     }
-    thresholds = best_thresholds(dev_truth, scores) if data.task == "multilabel" else ()
-    return Fitted(normalizer, parameters, tensors, thresholds, [found[2] for found in fits], spelling)
+    return Fitted(normalizer, parameters, tensors, [found[1] for found in fits], spelling)
+
+
+def _check_size(data: Dataset, labels: int, columns: int = 0) -> None:
+    """Refuse what would take hours or not fit into memory: a weight for each column and label, a share for each row and label.
+
+    Raises:
+        DataTooLarge
+
+    """
+    if labels > MOST_LABELS or labels * max(columns, len(data)) > MOST_WEIGHTS:
+        among = f" and {columns} n-grams and values" if columns else ""
+        raise DataTooLarge(
+            f"{labels} different labels of {len(data)} rows{among} are too many for a linear model",
+            where=data.source,
+            hint=f'is "{data.target}" the label? else merge rare labels ({MOST_LABELS} at most), or train on fewer rows',
+        )
 
 
 def _multinomial(

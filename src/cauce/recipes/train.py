@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from importlib.metadata import version
@@ -17,27 +17,29 @@ import numpy as np
 import numpy.typing as npt
 
 from cauce.data.augment import Augment
-from cauce.data.augment import augment as augmented
 from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
 from cauce.data.duplicates import overlap
 from cauce.data.read import read, read_for
 from cauce.data.split import split
 from cauce.errors import InputError, UnknownName, nearest
-from cauce.evaluation.evaluate import evaluate, report
-from cauce.evaluation.metrics import Report
+from cauce.evaluation import abstention
+from cauce.evaluation.abstention import Abstention
+from cauce.evaluation.compare import Given, versus
+from cauce.evaluation.evaluate import Scores, ask
+from cauce.evaluation.metrics import Report, said
 from cauce.evaluation.multilabel import HALF
-from cauce.model import folder, golden
-from cauce.model.manifest import Calibration, Data, Limits, Manifest, Recipe, Task
-from cauce.model.model import Model, load
-from cauce.recipes import linear
-from cauce.runtimes.base import open_runtime
+from cauce.evaluation.significance import Paired
+from cauce.model import folder
+from cauce.model.manifest import Task
+from cauce.model.model import Model
+from cauce.recipes.build import GOLDEN_ROWS, RECIPES, Plan, Progress, build, scores_of
+from cauce.recipes.validate import Validation, cross_validate
 from cauce.text.normalize import Normalizer
 from cauce.text.spelling import FILE as SPELLING_FILE
 from cauce.text.spelling import Spelling
 from cauce.text.threads import threads
 
-RECIPES = {"linear": linear}
 BASELINES: dict[Task, str] = {
     "classification": "the most frequent label",
     "multilabel": "the most frequent labels",
@@ -45,9 +47,7 @@ BASELINES: dict[Task, str] = {
 }
 THREE_PARTS, TWO_PARTS = (0.7, 0.15, 0.15), (0.9, 0.1)
 LEAST_WORDS = 4  # of an example to try
-GOLDEN_ROWS = 24  # of the data's own, beside the hard texts
-
-Progress = Callable[[float, str], None]
+BASELINE = "linear"  # the recipe that every other one is measured against
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,13 @@ class Run:
         model: as it was loaded from `folder` and measured.
         report: its figures on `measured_on` ("test", or "dev" where nothing was held out).
         majority: the same figures of always giving the training's shares of labels.
+        linear: the same figures of the linear recipe, trained on the same rows; None where it is the recipe.
+        against: the headline figure paired with that of each baseline (A is the baseline): "majority", and "linear".
+        abstention: by wanted precision, what comes of the score that was chosen for it on dev; None where none could be shown.
+        validation: the figures of a cross-validation, where one was asked for.
         rows: how many rows each part had.
         notes: what was guessed, left out or found, in words.
-        example: a short text of the measured rows, to try the model with.
+        example: a short text of the measured rows, or a row as JSON, to try the model with.
 
     """
 
@@ -68,6 +72,10 @@ class Run:
     model: Model
     report: Report
     majority: Report
+    linear: Report | None
+    against: dict[str, Paired]
+    abstention: dict[float, Abstention | None]
+    validation: Validation | None
     measured_on: str
     rows: dict[str, int]
     notes: tuple[str, ...]
@@ -76,19 +84,26 @@ class Run:
 
     @property
     def beats_majority(self) -> bool:
-        """True where the intervals of the headline figure do not meet."""
-        name = self.report.headline
-        return self.report.metrics[name].low > self.majority.metrics[name].high
+        """True where the paired test shows it, on the headline figure."""
+        return self.against["majority"].better == "b"
 
     @property
     def verdict(self) -> str:
-        """One sentence on what the figures say."""
-        name = self.report.headline
-        ours, base = self.report.metrics[name], self.majority.metrics[name]
-        beaten = BASELINES[self.model.task]
-        said = f"better than {beaten}, beyond chance" if self.beats_majority else f"NOT shown to be better than {beaten}"
+        """What the figures say, a sentence for each baseline."""
         caveat = " (dev figures: nothing was held out, choices were made on these rows)" if self.measured_on == "dev" else ""
-        return f"{name.replace('_f1', ' F1')} {ours} against {base}: {said}{caveat}"
+        beaten = {"majority": (BASELINES[self.model.task], self.majority), "linear": ("the linear recipe", self.linear)}
+        name = self.report.headline
+        sentences = []
+        for key, one in self.against.items():
+            baseline, figures = beaten[key]
+            base = figures.metrics[name] if figures else one.a
+            how = {
+                "b": f"better than {baseline} by {one.by}, beyond chance",
+                "a": f"WORSE than {baseline} by {one.by}",
+                None: f"NOT shown to be better than {baseline}",
+            }
+            sentences.append(f"against {base}: {how[one.better]}")
+        return f"{said(name)} {self.report.metrics[name]} " + "; ".join(sentences) + caveat
 
     def as_dict(self) -> dict[str, Any]:
         """As it is written to `evidence/metrics.json`."""
@@ -97,6 +112,13 @@ class Run:
             "measured_on": self.measured_on,
             "verdict": self.verdict,
             "majority": self.majority.as_dict()["metrics"],
+            "linear": self.linear.as_dict()["metrics"] if self.linear else None,
+            "against": {name: one.as_dict() for name, one in self.against.items()},
+            "abstention": [
+                {"wanted": wanted, **(found.as_dict() if found else {"min_score": None})}
+                for wanted, found in self.abstention.items()
+            ],
+            "cross_validation": self.validation.as_dict() if self.validation else None,
             "parts": self.rows,
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
@@ -118,6 +140,8 @@ def train(
     replace: bool = False,
     normalizer: Normalizer = Normalizer(),
     augment: Augment | None = None,
+    cv: int | None = None,
+    repeats: int = 1,
     progress: Progress = lambda share, what: None,
 ) -> Run:
     """Train a model from a labeled file and write its folder.
@@ -132,6 +156,7 @@ def train(
         text, label: the columns, where there is one of each; guessed without.
         columns: what else is known of the columns: other inputs, several labels, the time, the task.
         normalizer: what happens to a text before the model sees it.
+        cv: besides, cross-validate with so many folds of `data`, `repeats` times.
         augment: altered copies of the training rows, to train on too; dev and test stay as they are.
         progress: called with the share done (0 to 1) and what is done.
 
@@ -147,66 +172,55 @@ def train(
     out = Path(out)
     folder.check_out(out, replace=replace)
     progress(0.0, "reading")
-    parts, measured_on, notes = _parts(data, dev, test, columns.naming(text, label), seed)
+    whole, parts, measured_on, notes = _parts(data, dev, test, columns.naming(text, label), seed)
     task = parts["train"].task
     labels = (parts["train"].target,) if task == "regression" else tuple(parts["train"].counts())
     for part in parts.values():
         part.truth(labels)  # an unknown label is told before the training, not after
     if (augment or normalizer.spelling or normalizer.html) and all(one.type != "text" for one in parts["train"].inputs):
         raise InputError("there is no text column to augment, correct or strip", hint="name one with --text")
-    spelling = Spelling.learn(normalizer.apply(parts["train"].texts()).to_pylist()) if normalizer.spelling else None
-    examples = parts["train"]
-    if augment is not None:
-        examples = augmented(examples, augment, seed, lambda share, what: progress(share * 0.05, what))
-        notes += examples.notes[len(parts["train"].notes) :]
-    fitted = RECIPES[recipe].train(
-        examples,
-        parts["dev"],
-        labels,
-        seed=seed,
-        normalizer=normalizer,
-        spelling=spelling,
-        progress=lambda share, what: progress(0.05 + share * 0.85, what),
-    )
+    plan = Plan(recipe=recipe, name=name or _name(Path(data)), labels=labels, seed=seed, normalizer=normalizer, augment=augment)
+    share = 0.3 if cv else 0.9  # of the bar
     with folder.create(out, replace=replace) as room:
-        files = fitted.save(room)
-        manifest = Manifest(
-            name=name or _name(Path(data)),
-            task=task,
-            labels=labels,
-            inputs=parts["train"].inputs,
-            normalizer=fitted.normalizer,
-            limits=Limits(),
-            calibration=Calibration(thresholds=fitted.thresholds),
-            runtime=RECIPES[recipe].RUNTIME,
-            variant=RECIPES[recipe].VARIANT,
-            recipe=Recipe(name=recipe, parameters=fitted.parameters | _augmentation(augment), seed=seed),
-            data=Data(sha256=parts["train"].sha256(), rows=len(parts["train"])),
-            files=folder.describe(room, files),
-        )
-        model = _seal(room, manifest, files, parts["dev"], seed)
-        progress(0.92, f"measuring on {measured_on}")
-        measured = evaluate(model, parts[measured_on].rows, parts[measured_on].truth(labels))
+        built = build(room, plan, parts["train"], parts["dev"], lambda done, what: progress(done * share, what))
+        model, measured = built.model, parts[measured_on]
+        progress(share, f"measuring on {measured_on}")
+        scores, truth = ask(model, measured.rows), measured.truth(labels)
+        limits = model.manifest.calibration.thresholds
+        baselines = _baselines(plan, parts, measured)
+        against, reports = {}, {}
+        for key, given in baselines.items():
+            reports[key], ours, pairs = versus(task, truth, labels, given, (scores, limits))
+            against[key] = pairs[ours.headline]
+        validation = None
+        if cv is not None:
+            validation = cross_validate(
+                whole, plan, cv, repeats, lambda done, what: progress(share + done * (0.95 - share), what)
+            )
         run = Run(
             folder=out,
             model=model,
-            report=measured,
-            majority=_majority(parts["train"], parts[measured_on], labels),
+            report=ours,
+            majority=reports["majority"],
+            linear=reports.get("linear"),
+            against=against,
+            abstention=_abstention(model, parts["dev"], measured, scores),
+            validation=validation,
             measured_on=measured_on,
             rows={part: len(rows) for part, rows in parts.items()},
-            notes=(*notes, *_private(spelling)),
-            example=_example(parts[measured_on]),
+            notes=(*notes, *built.notes, *_private(built.spelling)),
+            example=_example(measured),
             seconds=time.perf_counter() - start,
         )
-        _write_evidence(room, run, fitted.log)
+        _write_evidence(room, run, built.log)
         progress(1.0, "writing")
     return run
 
 
 def _parts(
     data: str | Path, dev: str | Path | None, test: str | Path | None, columns: Columns, seed: int
-) -> tuple[dict[str, Dataset], str, list[str]]:
-    """The parts by name, which one is measured, and notes."""
+) -> tuple[Dataset, dict[str, Dataset], str, list[str]]:
+    """The rows of `data`, the parts by name, which one is measured, and notes."""
     whole = read(data, columns)
     whole.check_trainable()
     notes = list(whole.notes)
@@ -217,7 +231,7 @@ def _parts(
             given[part] = read_for(path, whole.inputs, like, target=whole.target)
     if not given:
         train, dev_part, test_part = split(whole, THREE_PARTS, seed)
-        return {"train": train, "dev": dev_part, "test": test_part}, "test", list(train.notes)
+        return whole, {"train": train, "dev": dev_part, "test": test_part}, "test", list(train.notes)
     if "dev" not in given:
         train, dev_part = split(whole, TWO_PARTS, seed)
         parts = {"train": train, "dev": dev_part, **given}
@@ -229,12 +243,7 @@ def _parts(
         for count, how in ((len(shared.exact), "are"), (len(shared.near), "have a near duplicate")):
             if count:
                 notes.append(f"{count} row(s) of {part} {how} in the training data too: its figures are too good by that")
-    return parts, "test" if "test" in given else "dev", notes
-
-
-def _augmentation(augment: Augment | None) -> dict[str, Any]:
-    """The parameter of the recipe that says how the training rows were multiplied, where they were."""
-    return {"augment": augment.as_dict()} if augment else {}
+    return whole, parts, "test" if "test" in given else "dev", notes
 
 
 def _private(spelling: Spelling | None) -> Iterator[str]:
@@ -244,28 +253,36 @@ def _private(spelling: Spelling | None) -> Iterator[str]:
         yield f"{SPELLING_FILE} in the folder holds every word of your training texts"
 
 
-def _seal(room: Path, manifest: Manifest, files: list[str], own: Dataset, seed: int) -> Model:
-    """Write `golden.jsonl` and `cauce.json`, and open the model the way every mode does."""
-    (room / folder.MANIFEST).write_bytes(manifest.render())
-    draft = Model(manifest, open_runtime(manifest.runtime, room, manifest.variant))
-    chosen = np.random.default_rng(seed).permutation(len(own))[:GOLDEN_ROWS]
-    rows = own.rows.take(chosen).to_pylist()
-    for name in [one.name for one in manifest.inputs if one.type == "text"][:1]:
-        rows = [*({**rows[i % len(rows)], name: text} for i, text in enumerate(golden.HARD_TEXTS)), *rows]
-    golden.write(draft, room / folder.GOLDEN, rows)
-    sealed = manifest.model_copy(update={"files": folder.describe(room, [*files, folder.GOLDEN])})
-    (room / folder.MANIFEST).write_bytes(sealed.render())
-    return load(room)
+def _baselines(plan: Plan, parts: dict[str, Dataset], measured: Dataset) -> dict[str, Given]:
+    """What each baseline, trained on the same rows, says of those that are measured: scores and thresholds."""
+    found = {"majority": _majority(parts["train"], measured, plan.labels)}
+    if plan.recipe != BASELINE:
+        simple = Plan(recipe=BASELINE, name=plan.name, labels=plan.labels, seed=plan.seed)
+        found["linear"] = scores_of(simple, parts["train"], parts["dev"], measured)
+    return found
 
 
-def _majority(train: Dataset, measured: Dataset, labels: tuple[str, ...]) -> Report:
-    """The figures of what needs no model, the same for every row: the training's share of each label, or the mean."""
+def _abstention(model: Model, dev: Dataset, measured: Dataset, scores: Scores) -> dict[float, Abstention | None]:
+    """For each precision of `WANTED`, the score that dev shows to be enough, and what it gives on the measured rows."""
+    if model.task != "classification":
+        return {}
+
+    chosen_on = abstention.right_and_sure(dev.truth(model.labels), ask(model, dev.rows))
+    measured_on = abstention.right_and_sure(measured.truth(model.labels), scores)
+    found: dict[float, Abstention | None] = {}
+    for wanted in abstention.WANTED:
+        chosen = abstention.choose(*chosen_on, wanted)
+        found[wanted] = None if chosen is None else abstention.measure(*measured_on, chosen)
+    return found
+
+
+def _majority(train: Dataset, measured: Dataset, labels: tuple[str, ...]) -> Given:
+    """Scores of what needs no model, the same for every row: the training's share of each label, or the mean."""
     truth = train.truth(labels)
     if train.task == "classification":
         truth = truth[:, None] == np.arange(len(labels))
     shares: npt.NDArray[np.float32] = truth.mean(axis=0).astype(np.float32)
-    thresholds = (HALF,) * len(labels)
-    return report(train.task, measured.truth(labels), np.tile(shares, (len(measured), 1)), labels, thresholds)
+    return np.tile(shares, (len(measured), 1)), (HALF,) * len(labels)
 
 
 def _write_evidence(room: Path, run: Run, log: list[dict[str, Any]]) -> None:
@@ -292,9 +309,12 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _mlmodel(model: Model) -> str:
-    """MLflow's description of the folder: who loads it. JSON is YAML."""
-    types = {"text": "string", "category": "string", "number": "double", "boolean": "boolean"}
-    inputs = [{"name": one.name, "type": types[one.type], "required": one.type == "text"} for one in model.manifest.inputs]
+    """MLflow's description of the folder: who loads it. JSON is YAML.
+
+    MLflow reads a missing boolean as false, and refuses 0 and 1 and a category of numbers: such columns pass as they are.
+    """
+    types = {"text": "string", "category": "any", "number": "double", "boolean": "any"}
+    inputs = [{"name": one.name, "type": types[one.type], "required": True} for one in model.manifest.inputs]
     return (
         json.dumps(
             {
@@ -311,8 +331,8 @@ def _mlmodel(model: Model) -> str:
 
 
 def _example(rows: Dataset) -> str:
-    """The shortest text of several words, or of any; of a table its first row as JSON."""
-    if all(one.type != "text" for one in rows.inputs):
+    """The shortest text of several words, or of any; of several columns the first row as JSON."""
+    if [one.type for one in rows.inputs] != ["text"]:
         return json.dumps(rows.rows.slice(0, 1).to_pylist()[0], ensure_ascii=False)
     texts = [" ".join(text.split()) for text in rows.texts().to_pylist()]
     return min(texts, key=lambda text: (text.count(" ") < LEAST_WORDS, len(text)))

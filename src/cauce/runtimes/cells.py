@@ -26,7 +26,7 @@ def learn(rows: pa.RecordBatch, types: tuple[str, ...]) -> Tensors:
     tensors: Tensors = {}
     for i, (column, kind) in enumerate(zip(rows.columns, types, strict=True)):
         if kind == "category":
-            counted = column.drop_null().value_counts()
+            counted = _stripped(column).drop_null().value_counts()
             often = pc.greater_equal(counted.field("counts"), min(LEAST_ROWS, len(rows)))
             tensors[f"keys.{i}"] = np.sort(_hashes(counted.field("values").filter(often)))
         elif kind == "number":
@@ -80,7 +80,7 @@ class Cells:
             kinds: npt.NDArray[np.int64] = first + pc.fill_null(column.cast(pa.int8()), 2).to_numpy().astype(np.int64)
             return kinds
         encoded = column.dictionary_encode(null_encoding="encode")
-        distinct = encoded.dictionary
+        distinct = _stripped(encoded.dictionary)
         hashes = _hashes(distinct.drop_null())
         at = np.minimum(np.searchsorted(learnt, hashes), max(len(learnt) - 1, 0))
         known = learnt[at] == hashes if len(learnt) else np.zeros(len(hashes), np.bool_)
@@ -93,6 +93,12 @@ class Cells:
 def _numbers(column: pa.Array) -> npt.NDArray[np.float64]:
     values: npt.NDArray[np.float64] = pc.fill_null(column, np.nan).to_numpy()
     return values
+
+
+def _stripped(values: pa.Array) -> pa.Array:
+    """Without white space around them, and nothing where nothing is left: as the data readers do."""
+    stripped = pc.utf8_trim_whitespace(values)
+    return pc.if_else(pc.equal(stripped, ""), pa.scalar(None, stripped.type), stripped)
 
 
 def _hashes(values: pa.Array) -> npt.NDArray[np.uint64]:

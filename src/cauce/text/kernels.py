@@ -21,6 +21,7 @@ LOWERCASE, URLS, USERS, PREPARED = (
 )  # `options` of a normalizer; PREPARED: NFC and lower case are done already
 
 LANES = 16  # numbers that a loop takes at once
+FEW_COLUMNS = 12  # of weights: up to eleven labels
 SAFE_SUMS = 1 << 15  # so many 16-bit numbers fit a 32-bit sum
 
 CHAR_SEED, WORD_SEED = np.uint32(0x9747B28C), np.uint32(0x3C6EF372)
@@ -323,19 +324,20 @@ def _add_up(buckets, count, weights, total):
     """
     width = weights.shape[1]
     total[:] = 0
-    if width == 4:  # up to three labels: four sums that stay in registers
-        for start in range(0, count, SAFE_SUMS):
-            a, b, c, d = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
-            for i in range(start, min(start + SAFE_SUMS, count)):
-                at = buckets[i]
-                a += np.int32(weights[at, 0])
-                b += np.int32(weights[at, 1])
-                c += np.int32(weights[at, 2])
-                d += np.int32(weights[at, 3])
-            total[0] += a
-            total[1] += b
-            total[2] += c
-            total[3] += d
+    if width <= FEW_COLUMNS:  # four sums at a time stay in registers: twice as fast, until the rows are read too often
+        for first in range(np.uint32(0), np.uint32(width), np.uint32(4)):
+            for start in range(0, count, SAFE_SUMS):
+                a, b, c, d = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+                for i in range(start, min(start + SAFE_SUMS, count)):
+                    at = buckets[i]
+                    a += np.int32(weights[at, first])
+                    b += np.int32(weights[at, first + np.uint32(1)])
+                    c += np.int32(weights[at, first + np.uint32(2)])
+                    d += np.int32(weights[at, first + np.uint32(3)])
+                total[first] += a
+                total[first + np.uint32(1)] += b
+                total[first + np.uint32(2)] += c
+                total[first + np.uint32(3)] += d
         return
     sums = np.empty(width, np.int32)
     for start in range(0, count, SAFE_SUMS):

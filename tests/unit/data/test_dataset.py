@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,34 @@ def test_one_label_only_is_not_trainable() -> None:
         dataset(("a", "x"), ("b", "x")).check_trainable()
     assert (caught.value.code, caught.value.where) == ("too_few_labels", "made.csv")
     assert caught.value.hint
+
+
+def several(*sets: list[str]) -> Dataset:
+    texts = pa.array([f"text {i}" for i in range(len(sets))])
+    labels = pa.array(sets, pa.list_(pa.string()))
+    return Dataset(pa.record_batch({"text": texts}), (Input(name="text", type="text"),), labels, "made.csv", task="multilabel")
+
+
+@given(sets=st.lists(st.lists(st.sampled_from("abc"), unique=True), min_size=1, max_size=9), data=st.data())
+def test_the_truth_of_several_labels_is_a_mark_for_each(sets: list[list[str]], data: st.DataObject) -> None:
+    known = tuple(data.draw(st.permutations("abcd")))
+    index = np.array(data.draw(st.lists(st.integers(0, len(sets) - 1), min_size=1)))
+    whole = several(*sets)
+    expected = [[label in labels for label in known] for labels in sets]
+    assert whole.truth(known).tolist() == expected
+    assert whole.take(index).truth(known).tolist() == [expected[i] for i in index]
+    cut = replace(whole, rows=whole.rows.slice(1), labels=whole.labels.slice(1))
+    assert cut.truth(known).tolist() == expected[1:]
+
+
+def test_an_unknown_label_of_several_is_placed_at_its_row() -> None:
+    with pytest.raises(UnknownLabel) as caught:
+        several(["a", "b"], [], ["a", "z"], ["z"]).truth(("a", "b"))
+    assert '"z" (2)' in caught.value.message
+    assert caught.value.where == "made.csv, first at row 3 of those with a label"
+
+
+def test_the_truth_of_one_label_and_of_a_number() -> None:
+    assert dataset(("a", "y"), ("b", "x")).truth(("x", "y")).tolist() == [1, 0]
+    number = replace(dataset(("a", "1"), ("b", "2")), labels=pa.array([1.5, -2.0]), task="regression")
+    assert number.truth(("price",)).tolist() == [[1.5], [-2.0]]

@@ -232,3 +232,39 @@ def test_the_parts_do_not_depend_on_the_number_of_threads(messages: Path) -> Non
         for count in ("1", "3")
     }
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_label_of_one_row_of_several_labels_is_trained_on(seed: int) -> None:
+    sets = [[["a"], ["b"], ["a", "b"]][i % 3] for i in range(90)]
+    sets[7] = ["a", "rare"]
+    texts = pa.array([f"{chr(97 + i % 26) * 9} {i * 7919} words of row" for i in range(90)])
+    inputs = (Input(name="text", type="text"),)
+    data = Dataset(
+        pa.record_batch({"text": texts}), inputs, pa.array(sets, pa.list_(pa.string())), "made.csv", task="multilabel"
+    )
+    parts = split(data, (0.7, 0.15, 0.15), seed)
+    assert "rare" in parts[0].counts()
+    assert sum(len(part) for part in parts) == 90
+    moved = [note for note in parts[0].notes if '"rare"' in note]
+    plain = split(replace(data, labels=pa.array([[n for n in s if n != "rare"] for s in sets])), (0.7, 0.15, 0.15), seed)
+    was_held_out = len(parts[0]) != len(plain[0])
+    assert bool(moved) == was_held_out
+
+
+def test_a_table_of_few_values_is_split_by_rows_and_it_is_said() -> None:
+    colors = pa.array(["rojo", "azul"] * 100)
+    labels = pa.array([("yes", "no")[(i // 3) % 2] for i in range(200)])
+    data = Dataset(pa.record_batch({"color": colors}), (Input(name="color", type="category"),), labels, "made.csv")
+    parts = split(data, (0.7, 0.15, 0.15), 0)
+    assert [len(part) for part in parts] == [140, 30, 30]
+    assert any("most rows repeat another" in note for note in parts[0].notes)
+
+
+def test_a_table_of_which_some_rows_repeat_keeps_them_together() -> None:
+    numbers = pa.array([float(i) for i in range(90)] * 2 + [float(i) for i in range(90, 200)])
+    labels = pa.array([("yes", "no")[int(i) % 2] for i in numbers.to_pylist()])
+    data = Dataset(pa.record_batch({"size": numbers}), (Input(name="size", type="number"),), labels, "made.csv")
+    held = [set(part.rows.column(0).to_pylist()) for part in split(data, (0.7, 0.15, 0.15), 0)]
+    assert not held[0] & held[1]
+    assert not (held[0] | held[1]) & held[2]

@@ -9,15 +9,23 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import cauce
+from cauce.api import abstain
 from cauce.data.augment import Augment
+from cauce.data.columns import Columns
+from cauce.data.dataset import Dataset
 from cauce.data.read import read
-from cauce.errors import FileGone, Tampered
+from cauce.errors import FileGone, InputError, Tampered
+from cauce.evaluation import classification
+from cauce.model.scores import to_scores
+from cauce.recipes import linear
+from cauce.recipes.build import RECIPES
 from cauce.text.normalize import Normalizer
 
 
@@ -185,3 +193,115 @@ def test_the_example_data_are_what_their_page_says(messages: Path) -> None:
     assert {row["label"] for row in rows} == {"negative", "neutral", "positive"} == set(read(messages).counts())
     assert {row["topic"] for row in rows} == {"product", "delivery", "app", "bank", "restaurant", "transport"}
     assert len({row["country"] for row in rows if row["language"] == "es"}) >= 6
+
+
+def test_every_training_says_whether_it_beats_the_majority_by_the_paired_test(parts: dict[str, Path], tmp_path: Path) -> None:
+    run = cauce.train(parts["train"], dev=parts["dev"], test=parts["test"], out=tmp_path / "model")
+    one = run.against["majority"]
+    assert set(run.against) == {"majority"}
+    assert run.linear is None
+    assert (one.metric, one.a, one.b) == (
+        "macro_f1",
+        run.majority.metrics["macro_f1"].value,
+        run.report.metrics["macro_f1"].value,
+    )
+    assert one.better == "b"
+    assert f"better than the most frequent label by {one.by}, beyond chance" in run.verdict
+    assert json.loads((tmp_path / "model/evidence/metrics.json").read_text())["against"]["majority"]["better"] == "b"
+
+
+def test_a_model_that_is_no_better_than_the_majority_is_not_said_to_be(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    words = ["uno", "dos", "tres", "cuatro", "cinco", "seis"]
+    lines = [f"{' '.join(random.choice(words, 8))} {i},{random.integers(0, 100)}.5" for i in range(300)]
+    (tmp_path / "noise.csv").write_text("text,label\n" + "\n".join(lines))
+    run = cauce.train(tmp_path / "noise.csv", out=tmp_path / "model")
+    assert not run.beats_majority
+    assert "better than the mean" not in run.verdict.replace("NOT shown to be better than the mean", "")
+
+
+def test_another_recipe_is_measured_against_the_linear_one(
+    parts: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Weak:
+        """The linear recipe that sees twenty rows only."""
+
+        NAME, RUNTIME, VARIANT = "weak", linear.RUNTIME, linear.VARIANT
+
+        @staticmethod
+        def train(data: Dataset, *others: Any, **named: Any) -> linear.Fitted:
+            return linear.train(data.take(np.arange(20)), *others, **named)
+
+    monkeypatch.setitem(RECIPES, "weak", Weak)  # type: ignore[arg-type]
+    arguments = {"dev": parts["dev"], "test": parts["test"]}
+    strong = cauce.train(parts["train"], out=tmp_path / "strong", **arguments)
+    run = cauce.train(parts["train"], out=tmp_path / "weak", recipe="weak", **arguments)
+    assert set(run.against) == {"majority", "linear"}
+    assert run.linear is not None
+    assert run.linear.metrics == strong.report.metrics
+    assert run.against["linear"].better == "a"
+    assert "WORSE than the linear recipe by " in run.verdict
+
+
+def test_scores_are_chances_on_dev(parts: dict[str, Path], tmp_path: Path) -> None:
+    run = cauce.train(parts["train"], dev=parts["dev"], test=parts["test"], out=tmp_path / "model")
+    warm = run.model.manifest.calibration.temperature
+    dev = read(parts["dev"])
+    truth = dev.truth(run.model.labels)
+    losses = []
+    for factor in (0.7, 1.0, 1.4):
+        logits, _, _ = run.model.logits(dev.rows)
+        losses.append(
+            classification.report(truth, to_scores("classification", logits, warm * factor), run.model.labels).metrics[
+                "log_loss"
+            ]
+        )
+    assert losses[1].value == min(loss.value for loss in losses)
+
+
+def test_the_thresholds_of_several_labels_are_of_calibrated_scores(messages: Path, tmp_path: Path) -> None:
+    with messages.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    several = tmp_path / "several.csv"
+    with several.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "tags"])
+        writer.writerows([row["text"], f"{row['label']};{row['topic']}"] for row in rows)
+    run = cauce.train(several, out=tmp_path / "model", columns=Columns(label=("tags",), label_delimiter=";"))
+    calibration = run.model.manifest.calibration
+    assert calibration.temperature != 1
+    assert len(calibration.thresholds) == 9
+    assert run.report.metrics["micro_f1"].value > run.majority.metrics["micro_f1"].value
+    assert run.abstention == {}
+
+
+def test_a_row_under_the_lowest_score_gets_no_label_in_any_form(parts: dict[str, Path], tmp_path: Path) -> None:
+    model = cauce.train(parts["train"], dev=parts["dev"], out=tmp_path / "model").model
+    texts = [*read(parts["test"]).texts().to_pylist(), ""]
+    plain = model.predict(texts)
+    limit = float(np.nanmedian(plain.scores.max(axis=1)))
+    asked = model.predict(texts, min_score=limit)
+    columns = asked.to_arrow().to_pydict()
+    for row, (before, after) in enumerate(zip(plain, asked, strict=True)):
+        sure = before.score is not None and before.score >= limit
+        assert after.label == columns["label"][row] == (before.label if sure else None)
+        assert (after.score, after.scores, after.error) == (before.score, before.scores, before.error)
+    assert 0 < asked.abstained.sum() < len(texts) - 1
+    for wrong in (1.5, -0.1):
+        with pytest.raises(InputError, match="lowest score"):
+            model.predict(texts, min_score=wrong)
+
+
+def test_the_score_for_a_wanted_precision_is_kept_with_what_it_gives(parts: dict[str, Path], tmp_path: Path) -> None:
+    run = cauce.train(parts["train"], dev=parts["test"], test=parts["dev"], out=tmp_path / "model")
+    found = run.abstention[0.8]
+    assert found is not None
+    assert found == abstain(run.model, parts["dev"], min_score=found.min_score)
+    chosen = abstain(run.model, parts["test"], precision=0.8)
+    assert chosen is not None
+    assert chosen.min_score == found.min_score
+    written = json.loads((tmp_path / "model/evidence/metrics.json").read_text())["abstention"]
+    assert [one["wanted"] for one in written] == [0.8, 0.9, 0.95, 0.99]
+    assert written[0]["min_score"] == found.min_score
+    with pytest.raises(InputError, match="not both"):
+        abstain(run.model, parts["dev"], precision=0.8, min_score=0.5)

@@ -23,7 +23,7 @@ def orders(draw: st.DrawFn) -> Ngrams:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(TEXTS, min_size=1, max_size=8), orders(), st.integers(1, 9))
+@given(st.lists(TEXTS, min_size=1, max_size=8), orders(), st.integers(1, 14))
 def test_the_kernel_adds_up_what_the_reference_says(texts: list[str], ngrams: Ngrams, labels: int) -> None:
     random = np.random.default_rng(labels)
     buckets = np.flatnonzero(random.random(2**ngrams.bits) < 0.7).astype(np.int32)
@@ -44,7 +44,7 @@ def test_the_kernel_adds_up_what_the_reference_says(texts: list[str], ngrams: Ng
 def test_sums_of_a_very_long_text_do_not_overflow() -> None:
     """The same n-gram with the largest weight, more often than 32 bits could add up."""
     ngrams = Ngrams(char_low=1, char_high=1, word_high=0, bits=8)
-    for labels in (1, 5):
+    for labels in (1, 5, 13):
         wide = np.full((256, labels + 1), 32767, np.int16)
         tensors = {
             "buckets": np.arange(256, dtype=np.int32),
