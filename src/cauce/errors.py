@@ -16,6 +16,9 @@ CauceError                        exit 1  http 500
 │   ├── NotComparable                                two models of different tasks, labels or inputs
 │   ├── OutputExists                      http 409   what would be written is there already
 │   ├── FileChanged                       http 409   a file is not as it was when the work on it began
+│   ├── BadCondition                                 a condition on rows that cannot be read
+│   ├── TooManyDeadLetters                           more rows than allowed could not be answered
+│   ├── Incomplete                        http 409   parts of a job are not done yet
 │   ├── CannotWrite                                  the place to write to is read-only or is not a folder
 │   ├── Quarantined                       http 409   a version in quarantine may not serve
 │   ├── StillServes                       http 409   a version that a pointer names cannot be taken away
@@ -34,6 +37,7 @@ CauceError                        exit 1  http 500
 │   └── DatabaseDamaged                              a database under home is damaged, or is none
 ├── Unavailable                   exit 4  http 503   try again later
 │   ├── InUse                             http 409   another process works on the same file
+│   ├── Stopped                                      stopped on the way; the same command goes on from there
 │   ├── PointerMoved                      http 409   somebody else moved the pointer first
 │   └── StorageFull                       http 507   no space left where the output goes
 ├── MissingExtra                  exit 2  http 501   an optional part is not installed; the pip line is in the hint
@@ -158,6 +162,24 @@ class FileChanged(InputError):
     code, http_status = "file_changed", 409
 
 
+class BadCondition(InputError):
+    """A condition on rows that cannot be read."""
+
+    code = "bad_condition"
+
+
+class TooManyDeadLetters(InputError):
+    """More rows than allowed could not be answered."""
+
+    code = "too_many_dead_letters"
+
+
+class Incomplete(InputError):
+    """Parts of a job are not done yet."""
+
+    code, http_status = "incomplete", 409
+
+
 class CannotWrite(InputError):
     """The place to write to is read-only, or is not a folder."""
 
@@ -264,6 +286,12 @@ class InUse(Unavailable):
     """Another process works on the same file."""
 
     code, http_status = "in_use", 409
+
+
+class Stopped(Unavailable):
+    """Stopped on the way; the same command goes on from there."""
+
+    code = "stopped"
 
 
 class PointerMoved(Unavailable):

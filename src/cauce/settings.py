@@ -39,6 +39,11 @@ class Settings(BaseSettings):
     max_data_bytes: PositiveInt = Field(
         2_000_000_000, description="Largest file of examples, unpacked, in bytes; a larger one is refused."
     )
+    fragment_bytes: PositiveInt | None = Field(
+        None,
+        description="Bytes of input that make one part of the output of `cauce batch`, and that a stopped run finishes. "
+        "Without it: 32 MiB, or 512 KiB for a model that takes longer.",
+    )
 
     @classmethod
     def settings_customise_sources(

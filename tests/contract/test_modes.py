@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +15,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import cauce
+from cauce.batch.run import run
 from cauce.model.rows import ARROW
+from cauce.settings import settings
 
 Row = dict[str, Any]
 Answer = tuple[str | None, list[str] | None, str | None, dict[str, float]]  # label, labels, error, scores
@@ -94,7 +98,78 @@ def written(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
 
 
-MODES: list[Mode] = [python, python_one_by_one, python_table, arrow, command_line]
+def batch(kind: str) -> Mode:
+    """Files in, files out, in many fragments; a row that is not answered is a dead letter."""
+
+    def mode(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
+        model = cauce.load(folder, variant)
+        with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CAUCE_FRAGMENT_BYTES", "20000")
+            settings.cache_clear()
+            out, source = Path(name) / "out", write_file(Path(name) / f"in.{kind}", rows, model)
+            run(model, [str(source)], str(out), max_error_rate=1)
+            answers = {int(row["row_number"]): row for row in read_parts(out)}
+            letters = [line for path in out.glob("dead_letters/*") for line in path.read_text("utf-8").split("\n") if line]
+        settings.cache_clear()
+        wrong = {letter["row"] - 1: letter["code"] for letter in map(json.loads, letters)}
+        assert not answers.keys() & wrong.keys()
+        nothing: Row = {"label": None, "labels": None, "scores": None}
+        found = [{**nothing, **answers.get(n, {}), "error": wrong.get(n)} for n in range(len(rows))]
+        assert answers.keys() | wrong.keys() == set(range(len(rows)))
+        return [(label or None, *others) for label, *others in from_columns(found, model.labels)]  # CSV has no null
+
+    mode.__name__ = f"batch_{kind}"
+    return mode
+
+
+def write_file(path: Path, rows: list[Row], model: cauce.Model) -> Path:
+    """The rows with their numbers in a file of this kind; a lone surrogate as JSON's escape, where there is one."""
+    names = ["row_number", *rows[0]]
+    numbered = [{"row_number": n, **row} for n, row in enumerate(rows)]
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in numbered), "utf-8")
+    elif path.suffix == ".csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            cells = [["" if row[name] is None else written(row[name]) for name in names] for row in numbered]
+            csv.writer(file, quoting=csv.QUOTE_ALL).writerows([names, *cells])
+    else:
+        schema = pa.schema([("row_number", pa.int64()), *((one.name, ARROW[one.type]) for one in model.manifest.inputs)])
+        table = pa.Table.from_pylist(numbered, schema)
+        if path.suffix == ".parquet":
+            pq.write_table(table, path, row_group_size=97)
+        else:
+            with (pa.ipc.new_stream if path.suffix == ".arrows" else pa.ipc.new_file)(path, schema) as out:
+                out.write_table(table, max_chunksize=97)
+    return path
+
+
+def read_parts(out: Path) -> list[Row]:
+    """The rows of all parts."""
+    rows: list[Row] = []
+    for part in sorted(out.glob("part-*")):
+        if part.suffix == ".parquet":
+            rows += pq.read_table(part).to_pylist()
+        elif part.suffix == ".arrow":
+            rows += pa.ipc.open_file(part).read_all().to_pylist()
+        elif part.suffix == ".csv":
+            with part.open(encoding="utf-8", newline="") as file:
+                found = list(csv.DictReader(file))
+            rows += [{**row, **{key: json.loads(row[key]) for key in ("scores", "labels") if key in row}} for row in found]
+        else:
+            rows += [json.loads(line) for line in part.read_text("utf-8").split("\n") if line]
+    return rows
+
+
+BATCH_CSV, BATCH_JSON_LINES = batch("csv"), batch("jsonl")
+ARROW_MODES = [arrow, python_table, BATCH_CSV, batch("parquet"), batch("arrow"), batch("arrows")]  # no lone surrogate in these
+MODES: list[Mode] = [python, python_one_by_one, command_line, BATCH_JSON_LINES, *ARROW_MODES]
+
+
+def as_training_reads(row: Row, model: cauce.Model) -> Row:
+    """A row as a file of strings means it: a missing text is an empty one; a category is stripped, an empty one missing."""
+    kinds = {one.name: one.type for one in model.manifest.inputs}
+    empty = {name: "" if value is None and kinds[name] == "text" else value for name, value in row.items()}
+    return {name: (value or "").strip() or None if kinds[name] == "category" else value for name, value in empty.items()}
 
 
 def golden_rows(folder: Path) -> list[Row]:
@@ -155,9 +230,12 @@ def test_every_mode_gives_the_same_answer(
     mode: Mode, variant: str, folder: Path, shuffled_rows: list[Row], expected: list[Answer]
 ) -> None:
     rows, wanted = shuffled_rows, expected
-    if mode in (arrow, python_table):  # Arrow cannot hold a lone surrogate
+    if mode in ARROW_MODES:
         kept = [i for i, row in enumerate(rows) if "\ud800" not in "".join(v for v in row.values() if isinstance(v, str))]
         rows, wanted = [rows[i] for i in kept], [wanted[i] for i in kept]
+    if mode is BATCH_CSV:
+        rows = [as_training_reads(row, cauce.load(folder)) for row in rows]
+        wanted = python(folder, variant, rows)
     given = mode(folder, variant, rows)
     assert len(given) == len(wanted)
     for (*said, scores), (*wanted_said, wanted_scores) in zip(given, wanted, strict=True):

@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Iterable
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,15 @@ def parse(text: str, kind: str, name: str) -> tuple[pa.Table, Lines, list[str]]:
 
     """
     csv.field_size_limit(settings().max_line_bytes)
-    before, delimiter = 0, ""  # lines before the header
+    delimiter, quoted, before, notes = shape(text, kind)
+    text = text.split("\n", before)[-1]
+    table, lines = _table(text, delimiter, quoted=quoted, before=before, name=name)
+    return table, lines, notes
+
+
+def shape(text: str, kind: str) -> tuple[str, bool, int, list[str]]:
+    """The delimiter, whether quotes around cells are CSV's, how many lines stand before the header, and what was found out."""
+    before, delimiter = 0, ""
     if excel := EXCEL.match(text):
         before, delimiter = 1, excel[1]
         text = text[excel.end() :]
@@ -47,13 +55,41 @@ def parse(text: str, kind: str, name: str) -> tuple[pa.Table, Lines, list[str]]:
     first = text.partition("\n")[0]
     delimiter = delimiter or ("\t" if kind == ".tsv" and "\t" in first else _delimiter(first))
     notes = [f"read with {NAMED[delimiter]} between the cells"] if delimiter in NAMED and kind == ".csv" else []
-    if delimiter == "\t" and '"' in text:
-        quoted = _is_quoted(text)
-        notes += ["read with quotes around cells, as a spreadsheet writes them"] if quoted else []
-    else:
-        quoted = delimiter != "\t"
-    table, lines = _table(text, delimiter, quoted=quoted, before=before, name=name)
-    return table, lines, notes
+    if delimiter != "\t" or '"' not in text:
+        return delimiter, delimiter != "\t", before, notes
+    quoted = _is_quoted(text)
+    notes += ["read with quotes around cells, as a spreadsheet writes them"] if quoted else []
+    return delimiter, quoted, before, notes
+
+
+def header(text: str, delimiter: str, name: str, before: int, *, quoted: bool) -> tuple[list[str], int]:
+    """The names of the columns, and how many lines they take.
+
+    Raises:
+        UnreadableData: a wrong quote, two columns of one name.
+
+    """
+    rows = _reader(text, delimiter, quoted=quoted)
+    try:
+        names: list[str] = next(rows, [])
+    except csv.Error as error:
+        raise _refusal(error, f"{name}, line {before + 1}") from None
+    _check_names(names, f"{name}, line {before + 1}")
+    return names, rows.line_num
+
+
+def _reader(text: str, delimiter: str, *, quoted: bool) -> Any:
+    return csv.reader(
+        io.StringIO(text, newline="\n"),
+        delimiter=delimiter,
+        strict=quoted,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+    )
+
+
+def _check_names(names: list[str], where: str) -> None:
+    if len(set(names)) != len(names):
+        raise UnreadableData("two columns have the same name", where=where, hint="rename one of them")
 
 
 def _delimiter(first: str) -> str:
@@ -86,21 +122,15 @@ def _written(rows: list[list[str]], quoting: Literal[0, 1]) -> str:
 
 
 def _table(text: str, delimiter: str, *, quoted: bool, before: int, name: str) -> tuple[pa.Table, Lines]:
-    rows = csv.reader(
-        io.StringIO(text, newline="\n"),
-        delimiter=delimiter,
-        strict=quoted,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-    )
+    rows = _reader(text, delimiter, quoted=quoted)
     line = before + 1  # where the next row starts
     batches: list[pa.RecordBatch] = []
     starts: list[Lines] = []
-    header: list[str] = []
+    names: list[str] = []
     block: list[list[str]] = []
     try:
-        header = next(rows, [])
-        if len(set(header)) != len(header):
-            raise UnreadableData("two columns have the same name", where=f"{name}, line {line}", hint="rename one of them")
+        names = next(rows, [])
+        _check_names(names, f"{name}, line {line}")
         line = before + rows.line_num + 1
         while True:
             block = []
@@ -108,13 +138,13 @@ def _table(text: str, delimiter: str, *, quoted: bool, before: int, name: str) -
             if not block:
                 break
             at, line = _starts(block, line, before + rows.line_num + 1)
-            batches.append(_batch(block, at, header, name))
+            batches.append(_batch(block, at, names, name))
             starts.append(at[[bool(row) for row in block]] if [] in block else at)
     except csv.Error as error:
         at, line = _starts(block, line, None)
-        _batch(block, at, header, name)  # a ragged row before it is told first
+        _batch(block, at, names, name)  # a ragged row before it is told first
         raise _refusal(error, f"{name}, line {line}") from None
-    batches = batches or [_batch([], np.array([], np.int64), header, name)]
+    batches = batches or [_batch([], np.array([], np.int64), names, name)]
     return pa.Table.from_batches(batches), np.concatenate([np.array([], np.int64), *starts])
 
 

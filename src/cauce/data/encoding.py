@@ -64,32 +64,62 @@ def to_utf8(raw: bytes, name: str) -> tuple[bytes, str]:
 
 
 def _without_mark(raw: bytes, name: str) -> tuple[bytes, str]:
-    if wide := _utf16(raw):
+    if wide := utf16(raw):
         return _decoded(raw, wide, "UTF-16", name), "UTF-16 (without a mark)"
     if _is(raw, "utf-8") or b"\0" in raw:
         return raw, ""
-    lines = raw.split(b"\n")
-    above = [(number, line) for number, line in enumerate(lines, start=1) if not line.isascii()]
-    broken = [number for number, line in above if not _is(line, "utf-8")]
-    whole = [number for number, line in above if _is(line, "utf-8") and OF_UTF8.search(line)]
-    if len(whole) >= len(broken):
-        return raw, ""  # UTF-8 with a wrong line: the check says where
-    if whole:
-        bad = lines[whole[0] - 1]
-        place = OF_UTF8.search(bad)
-        raise UnreadableData(
-            f"UTF-8 from place {place.start() + 1 if place else 1}, in a file that is not: {len(broken)} other lines are "
-            f"{WESTERN} or alike",
-            where=f"{name}, line {whole[0]}",
-            hint="two files in one? save each as UTF-8, then join them",
-        )
-    in_place, odd, foreign = (sum(len(found[0]) for found in kind.finditer(raw)) for kind in (IN_PLACE, OF_UTF8, FOREIGN))
-    if in_place - odd - foreign < LEAST_IN_PLACE * len(ABOVE.findall(raw)) or not _is(raw, "cp1252"):
-        return raw, ""
-    return raw.decode("cp1252").encode(), WESTERN
+    evidence = Evidence()
+    evidence.add(raw)
+    return (raw.decode("cp1252").encode(), WESTERN) if evidence.is_western(name) else (raw, "")
 
 
-def _utf16(raw: bytes) -> str:
+class Evidence:
+    """What speaks for Windows-1252 in a text that is not UTF-8, added up over whole lines."""
+
+    def __init__(self) -> None:
+        self._lines = self._broken = self._whole = self._above = self._in_place = 0
+        self._first: tuple[int, bytes] = (0, b"")  # line that can only be UTF-8
+        self._possible = True
+
+    def add(self, raw: bytes) -> None:
+        """Look at some more lines."""
+        lines = raw.split(b"\n")
+        for number, line in enumerate(lines, start=self._lines + 1):
+            if line.isascii():
+                continue
+            if not _is(line, "utf-8"):
+                self._broken += 1
+            elif OF_UTF8.search(line):
+                self._whole += 1
+                self._first = self._first if self._first[0] else (number, line)
+        self._lines += len(lines) - 1
+        in_place, odd, foreign = (sum(len(found[0]) for found in kind.finditer(raw)) for kind in (IN_PLACE, OF_UTF8, FOREIGN))
+        self._in_place += in_place - odd - foreign
+        self._above += len(ABOVE.findall(raw))
+        self._possible = self._possible and _is(raw, "cp1252")
+
+    def is_western(self, name: str) -> bool:
+        """Whether it is Windows-1252; else it is UTF-8 with a wrong line.
+
+        Raises:
+            UnreadableData: lines of both.
+
+        """
+        if self._whole >= self._broken:
+            return False
+        if self._whole:
+            number, bad = self._first
+            place = OF_UTF8.search(bad)
+            raise UnreadableData(
+                f"UTF-8 from place {place.start() + 1 if place else 1}, in a file that is not: {self._broken} other lines are "
+                f"{WESTERN} or alike",
+                where=f"{name}, line {number}",
+                hint="two files in one? save each as UTF-8, then join them",
+            )
+        return self._in_place >= LEAST_IN_PLACE * self._above and self._possible
+
+
+def utf16(raw: bytes) -> str:
     """UTF-16 without a mark: NULs at the even or the odd places, hardly any at the others."""
     if len(raw) % 2 or b"\0" not in raw:
         return ""
