@@ -34,9 +34,12 @@ def history(connection: sqlite3.Connection, name: str, alias: str) -> list[Move]
 def standing(connection: sqlite3.Connection, *, name: str | None = None, version: str | None = None) -> list[Standing]:
     """Name, alias and latest move of every pointer: those of a name, or those that name a version."""
     rows = connection.execute(
-        f"""SELECT * FROM (SELECT name, alias, max(generation) AS {FIELDS} FROM move
-            WHERE ? IS NULL OR name = ? GROUP BY name, alias)
-            WHERE version IS NOT NULL AND (? IS NULL OR version = ?)""",  # noqa: S608  (constants)
+        f"""SELECT first.name, first.alias, {", ".join(f"latest.{field}" for field in FIELDS.split(", "))}
+            FROM move AS first INDEXED BY first_move
+            CROSS JOIN move AS latest ON latest.name = first.name AND latest.alias = first.alias AND latest.generation =
+                (SELECT max(generation) FROM move WHERE name = first.name AND alias = first.alias)
+            WHERE first.generation = 1 AND latest.version IS NOT NULL
+                AND (? IS NULL OR first.name = ?) AND (? IS NULL OR latest.version = ?)""",  # noqa: S608  (constants)
         (name, name, version, version),
     )
     return [(str(row[0]), str(row[1]), _move(row[2:])) for row in rows]

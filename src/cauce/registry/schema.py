@@ -34,6 +34,8 @@ STEPS: Final[Steps] = (
             PRIMARY KEY (name, alias, generation),
             FOREIGN KEY (name, version) REFERENCES registration
         )""",
+        # Every pointer has one first move: its names are found without reading the history.
+        "CREATE INDEX first_move ON move (name, alias) WHERE generation = 1",
         # The latest verdict counts.
         """CREATE TABLE verdict (
             number INTEGER PRIMARY KEY,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import settings as example_settings
@@ -101,3 +103,9 @@ def test_what_a_spanish_spreadsheet_writes_is_read_as_it_was_meant(
     cells = [f"{value:,.4f}".replace(",", " ").replace(".", ",").replace(" ", ".") for value in values]
     data = column(tmp_path_factory.mktemp("es"), "number", *cells)
     assert data.rows.column("value").to_pylist() == values
+
+
+def test_a_large_whole_number_of_a_file_loses_its_last_digits(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"size": [1, 2**60 + 1, 3], "label": ["a", "b", "a"]}), tmp_path / "a.parquet")
+    data = read(tmp_path / "a.parquet", Columns(number=("size",), label=("label",)))
+    assert data.rows.column("size").to_pylist() == [1.0, float(2**60), 3.0]
