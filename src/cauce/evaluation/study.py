@@ -116,6 +116,7 @@ class Study(_Part):
         reliability: classification: bins of the best label's score, as the ECE has them; multilabel: of every score.
         mistakes: the wrong answers that the model was most sure of.
         foreign: None where it was not measured.
+        better: what the training's paired test said of the model and the baseline.
 
     """
 
@@ -137,10 +138,13 @@ class Study(_Part):
     foreign: Foreign | None = None
     rival: Rival | None = None
     training: Training | None = None
+    better: bool | None = None
 
     @property
     def beats_baseline(self) -> bool:
-        """True where the intervals of the headline figure do not meet."""
+        """True where the paired test shows it; without one, where the intervals of the headline figure do not meet."""
+        if self.better is not None:
+            return self.better
         return self.metrics[self.headline].low > self.baseline[self.headline].high
 
     @property

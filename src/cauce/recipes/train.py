@@ -213,6 +213,7 @@ def train(
         progress(0.95, "writing the report")
         known = evidence.training(source, columns, parts["train"], labels, parts=run.rows, notes=run.notes, seconds=run.seconds)
         found = evidence.studied(model, measured, scores, ours, measured_on=measured_on, known=known)
+        found = found.model_copy(update={"better": run.beats_majority})
         evidence.write(room, run, found, built.log)
         progress(1.0, "writing")
     return run

@@ -198,7 +198,7 @@ def test_a_model_that_is_no_better_than_a_constant_says_so(trained: dict[str, Pa
     manifest, study = contents(trained["classification"])
     assert "Not intended" in card(manifest, study, Words("en"))
     assert "do not use it for anything" not in card(manifest, study, Words("en"))
-    same = study.model_copy(update={"metrics": study.baseline})
+    same = study.model_copy(update={"metrics": study.baseline, "better": None})
     assert "NOT shown to be better" in page(manifest, same, Words("en"))
     assert "NO está demostrado" in page(manifest, same, Words("es"))
     assert "do not use it for anything" in card(manifest, same, Words("en"))
