@@ -145,7 +145,9 @@ class Study(_Part):
         """True where the paired test shows it; without one, where the intervals of the headline figure do not meet."""
         if self.better is not None:
             return self.better
-        return self.metrics[self.headline].low > self.baseline[self.headline].high
+        ranked = self.metrics.get("roc_auc")
+        beaten = self.metrics[self.headline].low > self.baseline[self.headline].high
+        return beaten and (ranked is None or ranked.low > 0.5)  # answers at random have a better macro F1 than one answer
 
     @property
     def worst(self) -> tuple[Slice, ...]:

@@ -79,8 +79,12 @@ class Run:
 
     @property
     def beats_majority(self) -> bool:
-        """True where the paired test shows it, on the headline figure."""
-        return self.against["majority"].better == "b"
+        """True where the paired test shows it on the headline figure, and the scores rank the labels beyond chance.
+
+        The second, because answers at random have a better macro F1 than the same answer to every row.
+        """
+        ranked = self.report.metrics.get("roc_auc")
+        return self.against["majority"].better == "b" and (ranked is None or ranked.low > 0.5)
 
     @property
     def verdict(self) -> str:
@@ -97,6 +101,9 @@ class Run:
                 "a": f"WORSE than {baseline} by {one.by}",
                 None: f"NOT shown to be better than {baseline}",
             }
+            if key == "majority" and one.better == "b" and not self.beats_majority:
+                ranked = self.report.metrics["roc_auc"]
+                how["b"] = f"NOT shown to be better than answers at random (ROC AUC {ranked})"
             sentences.append(f"against {base}: {how[one.better]}")
         return f"{said(name)} {self.report.metrics[name]} " + "; ".join(sentences) + caveat
 

@@ -92,7 +92,8 @@ def test_spans_have_the_rows_of_the_whole_file(raw: bytes, tmp_path_factory: pyt
                 (int(n), int(at), *row.values())
                 for n, at, row in zip(window.numbers, window.lines, window.rows.to_pylist(), strict=True)
             )
-            yield from ((letter.row, letter.line, letter.code, letter.raw) for letter in window.dead)
+            # what else is wrong with a broken row may lie behind the end of a span: the reason may be another
+            yield from ((letter.row, letter.line, letter.raw) for letter in window.dead)
 
     assert sorted(map(str, told(whole))) == sorted(str(row) for span in pieces for row in told(span))
     assert sum(span.rows for span in pieces) == whole.rows

@@ -148,9 +148,12 @@ def test_a_dictionary_that_is_gone_or_changed_refuses_the_folder(parts: dict[str
 def test_a_model_of_noise_is_not_said_to_be_good(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     words = ["uno", "dos", "tres", "cuatro", "cinco", "seis"]
-    lines = [f"{' '.join(random.choice(words, 8))} {i},{random.choice(['a', 'b'])}" for i in range(400)]
+    lines = [f"{' '.join(random.choice(words, 8))} {i},{random.choice(['a', 'b'])}" for i in range(2000)]
     (tmp_path / "noise.csv").write_text("text,label\n" + "\n".join(lines))
     run = cauce.train(tmp_path / "noise.csv", out=tmp_path / "model")
+    assert run.against["majority"].better == "b"  # a macro F1 of about 0.5 against 0.33: that alone says nothing
+    assert not run.beats_majority
+    assert "NOT shown to be better than answers at random" in run.verdict
     low, high = (getattr(run.report.metrics["accuracy"], end) for end in ("low", "high"))
     assert low < 0.5 < high
 
