@@ -117,7 +117,7 @@ def job(model: Path, source: Path, out: Path, *more: str) -> dict[str, float]:
     }
 
 
-def peers(room: Path, model: Path, source: Path) -> dict[str, Any]:
+def peers(room: Path, model: Path, fewest: Path, few: Path) -> dict[str, Any]:
     """Rows a second of the peers, in an environment of their own above this one."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", room / "venv"], check=True)
     python = room / "venv" / "bin" / "python"
@@ -126,7 +126,8 @@ def peers(room: Path, model: Path, source: Path) -> dict[str, Any]:
     site = next((room / "venv" / "lib").glob("python*/site-packages"))
     (site / "above.pth").write_text(sysconfig.get_path("purelib") + "\n")
     found: dict[str, Any] = {}
-    for name, code, first in (("pandas + scikit-learn", PANDAS, DATA), ("polars + predict_arrow", POLARS, model)):
+    jobs = (("pandas + scikit-learn", PANDAS, DATA, fewest), ("polars + predict_arrow", POLARS, model, few))
+    for name, code, first, source in jobs:
         out = room / name.split()[0]
         out.mkdir()
         done = subprocess.run([python, "-c", code, first, source, out], check=True, capture_output=True, text=True)
@@ -168,7 +169,7 @@ def main() -> None:
         write_rows(sizes["most"], room / "most.parquet")
         most = job(model, room / "most.parquet", room / "out-most")
         write_rows(sizes["peer"], room / "peer.parquet")
-        others = peers(room, model, room / "peer.parquet")
+        others = peers(room, model, room / "peer.parquet", room / "few.parquet")
     slope = (most["peak_mb"] - few["peak_mb"]) / (most["rows"] - few["rows"]) * 100_000
     result = {
         "parquet_to_parquet": parquet,
