@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -33,14 +34,18 @@ def main() -> None:
         for name, seed in (("a", 0), ("b", 1)):
             cauce.train(ROWS / "val_text.txt", out=f"{room}/{name}", seed=seed)
         command = [sys.executable, "-m", "cauce", "compare", f"{room}/a", f"{room}/b", str(ROWS / "test_text.txt"), "--json"]
-        seconds = []
+        seconds, processor = [], []
         for _ in range(REPEATS):
-            start = time.perf_counter()
+            start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
             shown = subprocess.run(command, check=True, capture_output=True).stdout
             seconds.append(round(time.perf_counter() - start, 2))
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            processor.append(round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2))
     result = {
         "rows": json.loads(shown)["rows"],
         "seconds": {"median": statistics.median(seconds), "each": seconds},
+        "processor_seconds": {"median": statistics.median(processor), "each": processor},  # what others' work slows down least
+        "load": [round(load, 1) for load in os.getloadavg()],
         "processors": os.cpu_count(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in ("cauce", "numpy", "numba")}},
     }

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
 MODELS = ("register", "list", "show", "promote", "rollback", "history", "diff", "quarantine", "prune", "alias", "mirror")
 COMMANDS = (
-    *("init", "label", "check", "train", "evaluate", "compare", "predict", "batch"),
+    *("init", "label", "check", "train", "evaluate", "compare", "report", "predict", "batch"),
     *("models", *(f"models {name}" for name in MODELS)),
     "doctor",
 )

@@ -6,16 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cauce.data.columns import Columns
+from cauce.data.dataset import Dataset
 from cauce.data.read import read_for
-from cauce.errors import InputError
-from cauce.evaluation import abstention
+from cauce.errors import InputError, OutputExists, UnknownName, writing
+from cauce.evaluation import abstention, study
 from cauce.evaluation import compare as comparison
 from cauce.evaluation import evaluate as evaluation
 from cauce.evaluation.abstention import Abstention
+from cauce.evaluation.card import card
 from cauce.evaluation.compare import Comparison
 from cauce.evaluation.metrics import Report
+from cauce.evaluation.report import page
+from cauce.evaluation.words import Words
 from cauce.model.model import Model, check_min_score
-from cauce.registry.named import load
+from cauce.recipes import evidence
+from cauce.registry.named import find, load
+
+WRITERS = {".html": page, ".md": card}
 
 
 def evaluate(
@@ -41,10 +48,7 @@ def evaluate(
 
     """
     opened = model if isinstance(model, Model) else load(model)
-    labels = (label,) if isinstance(label, str) else tuple(label or ())
-    columns = Columns(label=labels, label_delimiter=label_delimiter, task=opened.task)
-    target = opened.labels[0] if opened.task == "regression" else ""
-    examples = read_for(data, opened.manifest.inputs, columns.naming(text, None), target=target)
+    examples = _examples(opened, data, text, label, label_delimiter, None)
     return evaluation.evaluate(opened, examples.rows, examples.truth(opened.labels))
 
 
@@ -112,8 +116,93 @@ def compare(
     labels = (label,) if isinstance(label, str) else tuple(label or ())
     columns = Columns(label=labels, label_delimiter=label_delimiter, task=first.task)
     known = comparison.labels_of_both(first, second)
-    examples = read_for(data, comparison.inputs_of_both(first, second), columns.naming(text, None))
+    target = known[0] if first.task == "regression" else ""
+    examples = read_for(data, comparison.inputs_of_both(first, second), columns.naming(text, None), target=target)
     truth = examples.truth(known)
     return comparison.compare(
         first, second, examples.rows, truth, lines=examples.lines, metric=metric, margin=margin, notes=examples.notes
     )
+
+
+def report(
+    model: str | Path,
+    data: str | Path | None = None,
+    *,
+    out: str | Path = "report.html",
+    language: str = "en",
+    against: str | Path | None = None,
+    text: str | None = None,
+    label: str | Sequence[str] | None = None,
+    label_delimiter: str | None = None,
+    time: str | None = None,
+    replace: bool = False,
+) -> study.Study:
+    """Write the report of a model, one HTML file, or its card.
+
+    Args:
+        model: what `load` takes.
+        data: a labeled file to measure on; without it the report is of what the training measured.
+        out: the file to write; a name that ends in .md gets the card.
+        language: "en" or "es".
+        against: another model, asked the same rows.
+        text, label, label_delimiter: see `evaluate`.
+        time: the column that says when each row was made.
+        replace: write over a file that is there.
+
+    Raises:
+        InputError, ModelFolderError: see `cauce.errors`.
+
+    """
+    place, words = Path(out), Words(language)
+    if place.suffix not in WRITERS:
+        raise UnknownName(f"{place} is of a kind that is not written", hint=f"give --out a name with: {', '.join(WRITERS)}")
+    if place.exists() and not replace:
+        raise OutputExists(f"{place} exists already", hint="choose another --out, or write over it with --replace")
+    opened, folder = load(model), find(model).folder
+    if data is None:
+        if against is not None:
+            raise InputError("there are no rows to ask both models", hint="give a labeled file: cauce report MODEL DATA")
+        found = study.read(folder)
+    else:
+        examples = _examples(opened, data, text, label, label_delimiter, time)
+        known = study.read(folder).training if (folder / study.FILE).is_file() else None
+        found = _studied(opened, examples, Path(data).name, known, None if against is None else load(against))
+    with writing(place):
+        place.write_text(WRITERS[place.suffix](opened.manifest, found, words), encoding="utf-8")
+    return found
+
+
+def _studied(model: Model, examples: Dataset, name: str, known: study.Training | None, other: Model | None) -> study.Study:
+    """What a model, and maybe another beside it, answers to these rows."""
+    truth, task, limits = examples.truth(model.labels), model.task, model.manifest.calibration.thresholds
+    scores = evaluation.ask(model, examples.rows)
+    measured = evaluation.report(task, truth, scores, model.labels, limits)
+    found = evidence.studied(model, examples, scores, measured, measured_on=name, known=known)
+    if other is None:
+        return found
+    if (other.task, other.labels) != (task, model.labels):
+        raise InputError(
+            f"{other.name} is a model of another task or of other labels ({', '.join(other.labels[:5])})",
+            hint="two models are compared on the same labels",
+        )
+    names = [one.name for one in other.manifest.inputs]
+    rows = examples.rows.rename_columns(names) if len(names) == examples.rows.num_columns == 1 else examples.rows
+    theirs, limits_of_other = evaluation.ask(other, rows), other.manifest.calibration.thresholds
+    found_of_other = evaluation.report(task, truth, theirs, other.labels, limits_of_other)
+    merits = (study.row_merit(task, truth, scores, limits), study.row_merit(task, truth, theirs, limits_of_other))
+    return found.model_copy(update={"rival": study.rival(task, other.name, other.version, found_of_other, *merits)})
+
+
+def _examples(
+    model: Model,
+    data: str | Path,
+    text: str | None,
+    label: str | Sequence[str] | None,
+    label_delimiter: str | None,
+    time: str | None,
+) -> Dataset:
+    """The rows of a file as the model reads them."""
+    labels = (label,) if isinstance(label, str) else tuple(label or ())
+    columns = Columns(label=labels, label_delimiter=label_delimiter, task=model.task, time=time)
+    target = model.labels[0] if model.task == "regression" else ""
+    return read_for(data, model.manifest.inputs, columns.naming(text, None), target=target)

@@ -185,7 +185,7 @@ def test_explain_adds_up_to_the_logit_that_gives_the_score(trained: tuple[Path, 
         assert added == pytest.approx(reasons["logit"], abs=1e-4)
         place = model.labels.index(answer["label"])
         assert (reasons["label"], reasons["logit"]) == (answer["label"], pytest.approx(row[place], abs=1e-4))
-        powers = np.exp(row - row.max())
+        powers = np.exp((row - row.max()) / model.manifest.calibration.temperature)
         assert answer["scores"] == pytest.approx(dict(zip(model.labels, powers / powers.sum(), strict=True)), abs=1e-5)
 
 

@@ -200,7 +200,6 @@ def test_a_home_that_is_read_only_can_be_read(models: Command, folders: list[Pat
         for writes in (
             ("register", "n", folders[1]),
             ("alias", f"m@{version}", "next"),
-            ("prune", "--yes"),
         ):
             assert "CAUCE_HOME" in refused(run("models", *writes), 2)
     finally:

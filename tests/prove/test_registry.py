@@ -44,7 +44,7 @@ print("ready", flush=True)
 Registry(Path(sys.argv[1])).register("m", Path(sys.argv[2]))
 """
 MIRROR = """
-import json, sys, mlflow
+import json, sys, mlflow, pandas
 from mlflow.tracking import MlflowClient
 url, text = sys.argv[1:]
 client = MlflowClient(tracking_uri=url, registry_uri=url)
@@ -53,7 +53,7 @@ mlflow.set_registry_uri(url)
 found = {one.tags["cauce.version"]: one for one in client.search_model_versions("name = 'm'")}
 aliases = {alias: client.get_model_version("m", number).tags["cauce.version"]
            for alias, number in client.get_registered_model("m").aliases.items()}
-answer = mlflow.pyfunc.load_model("models:/m@champion").predict([text])
+answer = mlflow.pyfunc.load_model("models:/m@champion").predict(pandas.DataFrame({"text": [text]}))
 quarantined = {version: one.tags["cauce.quarantine"] for version, one in found.items()}
 print(json.dumps({"versions": quarantined, "aliases": aliases, "label": answer.label[0]}))
 """

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cauce.cli import options, show
+from cauce.cli.models import open_model
+from cauce.text.visible import visible
 
 if TYPE_CHECKING:
     from cauce.evaluation.compare import Comparison, Label
@@ -22,7 +24,7 @@ WIDTH = 60  # of a text that is shown
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help="A model folder.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="A model folder, or a registered model (`name@…`).")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another one, of the same task and labels.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="A labeled file, as for training.")],
     metric: Annotated[str | None, typer.Option(help="What the verdict is about. [default: macro_f1; r2 of numbers]")] = None,
@@ -37,7 +39,8 @@ def compare(
     """Ask two models the same rows, and say whether B is better than A beyond chance."""
     from cauce.api import compare as ask_both
 
-    found = ask_both(a, b, data, metric=metric, margin=margin, text=text, label=label, label_delimiter=label_delimiter)
+    first, second = open_model(a), open_model(b)
+    found = ask_both(first, second, data, metric=metric, margin=margin, text=text, label=label, label_delimiter=label_delimiter)
     if json:
         show.as_json(found.as_dict())
         return
@@ -74,12 +77,12 @@ def _signed(found: Comparison, name: str) -> str:
 def _label(answer: Label) -> str:
     """An answer as a cell of the table."""
     if isinstance(answer, list):
-        return show.visible(", ".join(answer)) or "-"
+        return visible(", ".join(answer)) or "-"
     if isinstance(answer, float):
         return f"{answer:.4g}"
-    return "no answer" if answer is None else show.visible(answer)
+    return "no answer" if answer is None else visible(answer)
 
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
-    return show.visible(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…")
+    return visible(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…")

@@ -11,6 +11,7 @@ import typer
 from cauce.cli import show
 from cauce.cli.models import open_model
 from cauce.errors import FileMissing, InputError, Interrupted
+from cauce.text.visible import visible
 
 if TYPE_CHECKING:
     from cauce.cli.keyboard import Keys
@@ -125,15 +126,15 @@ def _ask(work: Labeling, queue: Order, keys: Keys, *, suggest: bool) -> None:
                 break
             elif hit == "u":
                 if (taken := work.undo()) is not None:
-                    show.say(f"taken back: {show.visible(taken.label or 'skipped')}")
+                    show.say(f"taken back: {visible(taken.label or 'skipped')}")
                     break
                 show.say("nothing to undo")
             elif (name := _new(work, keys) if hit == "n" else _choice(work, hit)) is not None:
                 work.answer(row, name)
-                show.say(f"= {show.visible(name)}")
+                show.say(f"= {visible(name)}")
                 break
             elif hit not in ("", "n"):
-                show.say(f"no label has the key {show.visible(hit)}: ? shows the keys, n makes a new label")
+                show.say(f"no label has the key {visible(hit)}: ? shows the keys, n makes a new label")
 
 
 def _choice(work: Labeling, hit: str) -> str | None:
@@ -161,7 +162,7 @@ def _new(work: Labeling, keys: Keys) -> str | None:
 
 
 def _help(work: Labeling) -> None:
-    named = [f"{key} {show.visible(name)}" for key, name in zip(CHOICE_KEYS, work.choices, strict=False)]
+    named = [f"{key} {visible(name)}" for key, name in zip(CHOICE_KEYS, work.choices, strict=False)]
     if len(work.choices) > len(CHOICE_KEYS):
         named.append(f"and {len(work.choices) - len(CHOICE_KEYS)} more, by name after n")
     show.say("\n" + "   ".join(named or ["no labels yet: n makes the first"]))
@@ -170,7 +171,7 @@ def _help(work: Labeling) -> None:
 
 def _show(work: Labeling, row: int, guess: tuple[str, float] | None) -> None:
     """A text, where the person stands, and the model's guess."""
-    counts = "   ".join(f"{show.visible(name)} {count}" for name, count in work.counts().items() if count)
+    counts = "   ".join(f"{visible(name)} {count}" for name, count in work.counts().items() if count)
     skipped = sum(answer.label is None for answer in work.history)
     left = len(work.left())
     words = work.texts[row] or ""
@@ -179,7 +180,7 @@ def _show(work: Labeling, row: int, guess: tuple[str, float] | None) -> None:
     if len(words) > SHOWN:
         show.say(f"  … and {len(words) - SHOWN} characters more")
     if guess is not None:
-        show.say(f"\n  {typer.style('model:', fg='cyan')} {show.visible(guess[0])} {guess[1]:.2f}")
+        show.say(f"\n  {typer.style('model:', fg='cyan')} {visible(guess[0])} {guess[1]:.2f}")
 
 
 def _report(work: Labeling, file: Path) -> None:

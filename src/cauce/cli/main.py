@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cauce.cli import batch, check, compare, doctor, evaluate, init, label, models, predict, show, train
+from cauce.cli import batch, check, compare, doctor, evaluate, init, label, models, predict, report, show, train
 from cauce.errors import CauceError, Interrupted
 
 
@@ -70,6 +70,7 @@ app.command("check", epilog=check.EXAMPLES)(check.check)
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
+app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("batch", epilog=batch.EXAMPLES)(batch.batch)
 app.add_typer(models.app, name="models")

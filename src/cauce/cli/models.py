@@ -10,6 +10,7 @@ import typer
 
 from cauce.cli import show
 from cauce.errors import InputError
+from cauce.text.visible import visible
 
 if TYPE_CHECKING:
     from cauce.model.model import Model
@@ -78,7 +79,7 @@ def register(
         return
     show.say(f"{name}@{version.version}" if new else f"{name} has {version} already")
     if version.quarantine:
-        show.note(f"it is in quarantine since {version.quarantine.time}: {show.visible(version.quarantine.reason)}")
+        show.note(f"it is in quarantine since {version.quarantine.time}: {visible(version.quarantine.reason)}")
     elif not version.aliases:
         show.next_command(f"cauce models promote {version} --reason WHY")
 
@@ -105,7 +106,7 @@ def list_(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Its v
         return
     show.table(
         ("version", "pointers", "registered", "by", "state"),
-        [(v.version[:SHORT], ", ".join(v.aliases), v.time, show.visible(v.actor), _state(v)) for v in versions],
+        [(v.version[:SHORT], ", ".join(v.aliases), v.time, visible(v.actor), _state(v)) for v in versions],
     )
 
 
@@ -131,10 +132,10 @@ def show_(
     shown = [
         ("version", version.version),
         ("pointers", ", ".join(version.aliases)),
-        ("registered", f"{version.time} by {show.visible(version.actor)}"),
+        ("registered", f"{version.time} by {visible(version.actor)}"),
         ("state", _state(version)),
         ("task", manifest.task),
-        ("labels", show.visible(", ".join(manifest.labels))),
+        ("labels", visible(", ".join(manifest.labels))),
         ("recipe", f"{manifest.recipe.name}, {manifest.data.rows} rows"),
         ("folder", str(version.folder)),
         *((name, f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]") for name, value in figures.items()),
@@ -183,10 +184,7 @@ def history(name: Name, alias: Alias = "champion", json: Json = False) -> None:
         return
     show.table(
         ("generation", "version", "action", "by", "time", "reason"),
-        [
-            (str(m.generation), (m.version or "")[:SHORT], m.action, show.visible(m.actor), m.time, show.visible(m.reason))
-            for m in moves
-        ],
+        [(str(m.generation), (m.version or "")[:SHORT], m.action, visible(m.actor), m.time, visible(m.reason)) for m in moves],
     )
 
 
@@ -331,7 +329,7 @@ def _summary(versions: list[Version]) -> dict[str, Any]:
 
 def _state(version: Version) -> str:
     if version.quarantine:
-        return f"in quarantine: {show.visible(version.quarantine.reason)}"
+        return f"in quarantine: {visible(version.quarantine.reason)}"
     if version.pruned:
         return f"pruned at {version.pruned}"
     return "" if version.folder.is_dir() else "its folder is gone"
@@ -340,5 +338,5 @@ def _state(version: Version) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    text = show.visible(f"{value:.4g}" if isinstance(value, float) else str(value))
+    text = visible(f"{value:.4g}" if isinstance(value, float) else str(value))
     return text if len(text) <= 2 * SHORT else f"{text[: 2 * SHORT]}…"

@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +13,7 @@ from typing import Any
 import typer
 
 from cauce.errors import CauceError
-
-HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's categories of what does not show itself
-JOINERS = "\u200c\u200d"  # parts of emoji and of words in Persian or Hindi
+from cauce.text.visible import visible
 
 
 def say(line: str) -> None:
@@ -64,24 +61,11 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console().print(drawn)
 
 
-def visible(text: str) -> str:
-    """Somebody else's text for a terminal: control and direction characters are shown, not obeyed."""
-    return "".join(_visible(char) for char in text)
-
-
 def wrapped(text: str) -> str:
     """A text of several lines, indented and as wide as the terminal."""
     width = min(shutil.get_terminal_size().columns, 100)
     options: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "  ", "replace_whitespace": False}
     return "\n".join(textwrap.fill(visible(line), width, **options) for line in text.replace("\r\n", "\n").split("\n"))
-
-
-def _visible(char: str) -> str:
-    if char < " ":
-        return chr(0x2400 + ord(char))  # the picture of a control character
-    if unicodedata.category(char) in HIDDEN and char not in JOINERS:
-        return f"‹U+{ord(char):04X}›"
-    return char
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def read_for(source: str | Path, inputs: tuple[Input, ...], columns: Columns, *,
     wanted = Columns.of_model(inputs, columns.task, label=label, label_delimiter=columns.label_delimiter)
     if [one.type for one in inputs] == ["text"] and (columns.text or inputs[0].name not in names):
         wanted = Columns(text=columns.text, label=label, label_delimiter=columns.label_delimiter, task=columns.task)
-    found = dataset(raw, wanted)
+    found = dataset(raw, replace(wanted, time=columns.time))
     names = [one.name for one in inputs]  # a file may have them in another order
     rows = found.rows.select(names) if wanted.only else found.rows.rename_columns(names)
     return replace(found, rows=rows, inputs=inputs)

@@ -7,15 +7,15 @@ import numpy.typing as npt
 
 from cauce.text.compiled import kernel
 
-MOST = 200  # labels: of more, the intervals would take minutes
+MOST_AREAS = 200  # labels: of more, the intervals of `roc_auc` would take minutes
 
 
 class Areas:
     """The mean area under the ROC curve of several labels: the chance that a row of the label ranks over one that is not."""
 
     def __init__(self, true: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> None:
-        few = range(true.shape[1] if true.shape[1] <= MOST else 0)
-        inside = [j for j in few if 0 < true[:, j].sum() < len(true)]
+        many = true.shape[1] > MOST_AREAS
+        inside = [] if many else [j for j in range(true.shape[1]) if 0 < true[:, j].sum() < len(true)]
         self._ranked = [_ranked(true[:, j] > 0, scores[:, j]) for j in inside]
 
     def figures(self, weights: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:

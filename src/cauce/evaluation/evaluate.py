@@ -53,6 +53,17 @@ def measure(task: Task, truth: npt.NDArray[Any], scores: Scores, thresholds: tup
     return classification.measure(truth, scores)
 
 
+def constant(task: Task, shares: tuple[float, ...], truth: npt.NDArray[Any], labels: tuple[str, ...]) -> Report:
+    """The figures of what needs no model, the same answer to every row: the training's share of each label, or the mean."""
+    scores, thresholds = unchanging(shares, len(truth))
+    return report(task, truth, scores, labels, thresholds)
+
+
+def unchanging(shares: tuple[float, ...], rows: int) -> tuple[Scores, tuple[float, ...]]:
+    """The scores (rows, labels) of the same answer to every row, and its thresholds."""
+    return np.tile(np.array(shares, np.float32), (rows, 1)), (multilabel.HALF,) * len(shares)
+
+
 def judge(task: Task, truth: npt.NDArray[Any], scores: Scores) -> tuple[str, float, float]:
     """What choices are made by: the figure's name, its value, and a number of which more is better.
 

@@ -107,6 +107,12 @@ def with_intervals(drawn: Drawn) -> dict[str, list[Figure]]:
     return {name: _intervals(value, drawn.resampled[name]) for name, value in drawn.values.items()}
 
 
+def mean(values: Floats) -> Figure:
+    """The mean of some rows' values (n,) with its interval."""
+    drawn = draw([lambda weights: {"mean": weights @ values / weights.sum(axis=1)}], len(values))
+    return with_intervals(drawn[0])["mean"][0]
+
+
 def counted(true: Floats, given: Floats, weights: Floats) -> dict[str, Floats]:
     """The figures that are made of counts, from which labels (n, labels) each row has and was given, under weights (b, n)."""
     hits, true, given = weights @ (true * given), weights @ true, weights @ given

@@ -13,6 +13,7 @@ from cauce.errors import GoldenFailed
 if TYPE_CHECKING:
     from cauce.model.model import Model
 
+ROWS = 24  # of the data's own, beside the hard texts
 TOLERANCE = {
     "linear": 1e-6,
     "fp32": 1e-4,

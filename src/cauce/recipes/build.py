@@ -27,7 +27,6 @@ from cauce.text.normalize import Normalizer
 from cauce.text.spelling import Spelling
 
 RECIPES = {"linear": linear}
-GOLDEN_ROWS = 24  # of the data's own, beside the hard texts
 
 Progress = Callable[[float, str], None]
 
@@ -122,7 +121,7 @@ def _seal(room: Path, manifest: Manifest, files: list[str], own: Dataset, seed: 
     """Write `golden.jsonl` and `cauce.json`, and open the model the way every mode does."""
     (room / folder.MANIFEST).write_bytes(manifest.render())
     draft = Model(manifest, open_runtime(manifest.runtime, room, manifest.variant))
-    chosen = np.random.default_rng(seed).permutation(len(own))[:GOLDEN_ROWS]
+    chosen = np.random.default_rng(seed).permutation(len(own))[: golden.ROWS]
     rows = own.rows.take(chosen).to_pylist()
     for name in [one.name for one in manifest.inputs if one.type == "text"][:1]:
         rows = [*({**rows[i % len(rows)], name: text} for i, text in enumerate(golden.HARD_TEXTS)), *rows]

@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from cauce.data.augment import Augment
 from cauce.data.columns import Columns
 from cauce.data.dataset import Dataset
 from cauce.data.duplicates import overlap
-from cauce.data.read import read, read_for
+from cauce.data.read import dataset, read_for
 from cauce.data.split import split
+from cauce.data.tables import read_table
 from cauce.errors import InputError, UnknownName, nearest
 from cauce.evaluation import abstention
 from cauce.evaluation.abstention import Abstention
 from cauce.evaluation.compare import Given, versus
-from cauce.evaluation.evaluate import Scores, ask
+from cauce.evaluation.evaluate import Scores, ask, unchanging
 from cauce.evaluation.metrics import Report, said
-from cauce.evaluation.multilabel import HALF
 from cauce.evaluation.significance import Paired
-from cauce.model import folder
+from cauce.evaluation.study import MISTAKES
+from cauce.model import folder, golden
 from cauce.model.manifest import Task
 from cauce.model.model import Model
-from cauce.recipes.build import GOLDEN_ROWS, RECIPES, Plan, Progress, build, scores_of
+from cauce.recipes import evidence
+from cauce.recipes.build import RECIPES, Plan, Progress, build, scores_of
 from cauce.recipes.validate import Validation, cross_validate
 from cauce.text.normalize import Normalizer
 from cauce.text.spelling import FILE as SPELLING_FILE
 from cauce.text.spelling import Spelling
-from cauce.text.threads import threads
 
 BASELINES: dict[Task, str] = {
     "classification": "the most frequent label",
@@ -172,7 +167,10 @@ def train(
     out = Path(out)
     folder.check_out(out, replace=replace)
     progress(0.0, "reading")
-    whole, parts, measured_on, notes = _parts(data, dev, test, columns.naming(text, label), seed)
+    columns = columns.naming(text, label)
+    source = read_table(data)
+    whole = dataset(source, columns)
+    parts, measured_on, notes = _parts(whole, dev, test, columns, seed)
     task = parts["train"].task
     labels = (parts["train"].target,) if task == "regression" else tuple(parts["train"].counts())
     for part in parts.values():
@@ -212,16 +210,19 @@ def train(
             example=_example(measured),
             seconds=time.perf_counter() - start,
         )
-        _write_evidence(room, run, built.log)
+        progress(0.95, "writing the report")
+        known = evidence.training(source, columns, parts["train"], labels, parts=run.rows, notes=run.notes, seconds=run.seconds)
+        found = evidence.studied(model, measured, scores, ours, measured_on=measured_on, known=known)
+        found = found.model_copy(update={"better": run.beats_majority})
+        evidence.write(room, run, found, built.log)
         progress(1.0, "writing")
     return run
 
 
 def _parts(
-    data: str | Path, dev: str | Path | None, test: str | Path | None, columns: Columns, seed: int
-) -> tuple[Dataset, dict[str, Dataset], str, list[str]]:
-    """The rows of `data`, the parts by name, which one is measured, and notes."""
-    whole = read(data, columns)
+    whole: Dataset, dev: str | Path | None, test: str | Path | None, columns: Columns, seed: int
+) -> tuple[dict[str, Dataset], str, list[str]]:
+    """The parts by name, which one is measured, and notes."""
     whole.check_trainable()
     notes = list(whole.notes)
     like = replace_fields(columns, task=whole.task)
@@ -231,7 +232,7 @@ def _parts(
             given[part] = read_for(path, whole.inputs, like, target=whole.target)
     if not given:
         train, dev_part, test_part = split(whole, THREE_PARTS, seed)
-        return whole, {"train": train, "dev": dev_part, "test": test_part}, "test", list(train.notes)
+        return {"train": train, "dev": dev_part, "test": test_part}, "test", list(train.notes)
     if "dev" not in given:
         train, dev_part = split(whole, TWO_PARTS, seed)
         parts = {"train": train, "dev": dev_part, **given}
@@ -243,19 +244,19 @@ def _parts(
         for count, how in ((len(shared.exact), "are"), (len(shared.near), "have a near duplicate")):
             if count:
                 notes.append(f"{count} row(s) of {part} {how} in the training data too: its figures are too good by that")
-    return whole, parts, "test" if "test" in given else "dev", notes
+    return parts, "test" if "test" in given else "dev", notes
 
 
 def _private(spelling: Spelling | None) -> Iterator[str]:
     """What the folder holds of the training texts: whoever gets the model gets that too."""
-    yield f"{folder.GOLDEN} in the folder holds up to {GOLDEN_ROWS} of your rows"
+    yield f"{folder.GOLDEN} in the folder holds up to {golden.ROWS} of your rows, {folder.EVIDENCE}/ up to {MISTAKES}"
     if spelling is not None:
         yield f"{SPELLING_FILE} in the folder holds every word of your training texts"
 
 
 def _baselines(plan: Plan, parts: dict[str, Dataset], measured: Dataset) -> dict[str, Given]:
     """What each baseline, trained on the same rows, says of those that are measured: scores and thresholds."""
-    found = {"majority": _majority(parts["train"], measured, plan.labels)}
+    found = {"majority": unchanging(evidence.shares(parts["train"], plan.labels), len(measured))}
     if plan.recipe != BASELINE:
         simple = Plan(recipe=BASELINE, name=plan.name, labels=plan.labels, seed=plan.seed)
         found["linear"] = scores_of(simple, parts["train"], parts["dev"], measured)
@@ -274,60 +275,6 @@ def _abstention(model: Model, dev: Dataset, measured: Dataset, scores: Scores) -
         chosen = abstention.choose(*chosen_on, wanted)
         found[wanted] = None if chosen is None else abstention.measure(*measured_on, chosen)
     return found
-
-
-def _majority(train: Dataset, measured: Dataset, labels: tuple[str, ...]) -> Given:
-    """Scores of what needs no model, the same for every row: the training's share of each label, or the mean."""
-    truth = train.truth(labels)
-    if train.task == "classification":
-        truth = truth[:, None] == np.arange(len(labels))
-    shares: npt.NDArray[np.float32] = truth.mean(axis=0).astype(np.float32)
-    return np.tile(shares, (len(measured), 1)), (HALF,) * len(labels)
-
-
-def _write_evidence(room: Path, run: Run, log: list[dict[str, Any]]) -> None:
-    """Everything that was measured; outside the model's identity."""
-    evidence = room / folder.EVIDENCE
-    evidence.mkdir()
-    environment = {
-        "cauce": version("cauce"),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "processors": os.cpu_count(),
-        "threads": threads(),
-        **{package: version(package) for package in ("numpy", "numba", "pyarrow")},
-    }
-    _write_json(evidence / "metrics.json", run.as_dict())
-    _write_json(evidence / "environment.json", environment)
-    (evidence / "train.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in log), encoding="utf-8")
-    (room / folder.MLMODEL).write_text(_mlmodel(run.model), encoding="utf-8")
-    folder.write_evidence_hashes(room)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _mlmodel(model: Model) -> str:
-    """MLflow's description of the folder: who loads it. JSON is YAML.
-
-    MLflow reads a missing boolean as false, and refuses 0 and 1 and a category of numbers: such columns pass as they are.
-    """
-    types = {"text": "string", "category": "any", "number": "double", "boolean": "any"}
-    inputs = [{"name": one.name, "type": types[one.type], "required": True} for one in model.manifest.inputs]
-    return (
-        json.dumps(
-            {
-                "flavors": {
-                    "python_function": {"loader_module": "cauce.mlflow", "python_version": platform.python_version()},
-                    "cauce": {"version": version("cauce"), "model_version": model.version},
-                },
-                "signature": {"inputs": json.dumps(inputs)},
-            },
-            indent=2,
-        )
-        + "\n"
-    )
 
 
 def _example(rows: Dataset) -> str:

@@ -11,9 +11,9 @@ from sklearn import metrics as sk
 import cauce
 from cauce.data.columns import Columns
 from cauce.data.read import read
+from cauce.evaluation.areas import MOST_AREAS
 from cauce.evaluation.classification import report as classified
 from cauce.evaluation.evaluate import ROWS, evaluate, judge
-from cauce.evaluation.metrics import MOST_AREAS
 
 
 def test_the_better_scores_have_the_greater_merit() -> None:
