@@ -1,7 +1,7 @@
 """How fast `cauce batch` is, how much memory it takes, and what two peers do on the same machine in the same run.
 
 The rows are the tweets of TweetEval with a number behind each, so that all are distinct; the model is trained on its emotion
-part. Every job is the real command in a process of its own, and its peak memory is the system's figure for that process.
+part. Every job is the real command in a process of its own, and its peak memory is what the system says of it.
 The peers get fewer rows: pandas with scikit-learn's TF-IDF pipeline in chunks, and Polars that calls the same
 `predict_arrow` for each batch. `load` is the machine's load average: above its count of processors others were using
 them, and rates are too low.
@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import sysconfig
@@ -91,23 +92,32 @@ def job(model: Path, source: Path, out: Path, *more: str) -> dict[str, float]:
     """Run the command: seconds, rows a second of the whole process, and its peak memory."""
     command = [sys.executable, "-m", "cauce", "batch", str(model), str(source), str(out), "--json", *more]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    said = process.stdout.read() if process.stdout else b""
-    _, status, used = os.wait4(process.pid, 0)
-    taken = time.perf_counter() - start
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"{' '.join(command)} ended with {status}")
-    rows = json.loads(said)["rows"]["read"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL)
+        peak = 0
+        while process.poll() is None:  # not ru_maxrss, which begins with what this process has
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            peak = max(peak, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
+            time.sleep(0.02)
+        taken = time.perf_counter() - start
+        if process.returncode:
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+        said.seek(0)
+        manifest = json.loads(said.read())
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processors = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    rows = manifest["rows"]["read"]
     return {
         "rows": rows,
         "seconds": round(taken, 2),
         "rows_per_second": round(rows / taken),
-        "peak_mb": round(used.ru_maxrss / 1024),
-        "processor_seconds": round(used.ru_utime + used.ru_stime, 2),
+        "peak_mb": round(peak / 1024),
+        "processor_seconds": round(processors, 2),
     }
 
 
-def peers(room: Path, model: Path, source: Path) -> dict[str, Any]:
+def peers(room: Path, model: Path, fewest: Path, few: Path) -> dict[str, Any]:
     """Rows a second of the peers, in an environment of their own above this one."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", room / "venv"], check=True)
     python = room / "venv" / "bin" / "python"
@@ -116,7 +126,8 @@ def peers(room: Path, model: Path, source: Path) -> dict[str, Any]:
     site = next((room / "venv" / "lib").glob("python*/site-packages"))
     (site / "above.pth").write_text(sysconfig.get_path("purelib") + "\n")
     found: dict[str, Any] = {}
-    for name, code, first in (("pandas + scikit-learn", PANDAS, DATA), ("polars + predict_arrow", POLARS, model)):
+    jobs = (("pandas + scikit-learn", PANDAS, DATA, fewest), ("polars + predict_arrow", POLARS, model, few))
+    for name, code, first, source in jobs:
         out = room / name.split()[0]
         out.mkdir()
         done = subprocess.run([python, "-c", code, first, source, out], check=True, capture_output=True, text=True)
@@ -158,7 +169,7 @@ def main() -> None:
         write_rows(sizes["most"], room / "most.parquet")
         most = job(model, room / "most.parquet", room / "out-most")
         write_rows(sizes["peer"], room / "peer.parquet")
-        others = peers(room, model, room / "peer.parquet")
+        others = peers(room, model, room / "peer.parquet", room / "few.parquet")
     slope = (most["peak_mb"] - few["peak_mb"]) / (most["rows"] - few["rows"]) * 100_000
     result = {
         "parquet_to_parquet": parquet,

@@ -232,3 +232,23 @@ def test_a_finished_job_run_again_takes_no_time(
     assert again.returncode == 5
     assert json.loads(again.stdout) == json.loads(first.stdout)
     assert time.monotonic() - start < 20  # the benchmark holds it to 2 s on a quiet machine
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path, model_folder: Path) -> None:
+    peaks = []
+    for rows in (20_000, 200_000):
+        source, out = tmp_path / f"{rows}.csv", tmp_path / str(rows)
+        padding = "me encanta la tienda y llegó antes de tiempo y nada estaba roto " * 4
+        source.write_text("text\n" + "".join(f"{padding}{n}\n" for n in range(rows)), "utf-8")
+        command = [sys.executable, "-m", "cauce", "batch", str(model_folder), str(source), str(out)]
+        process = subprocess.Popen(
+            command, env={**os.environ, "CAUCE_FRAGMENT_BYTES": "1000000"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        peak = 0
+        while process.poll() is None:  # not ru_maxrss, which begins with what this process has
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            peak = max(peak, *(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
+            time.sleep(0.02)
+        assert process.returncode == 0
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] < 100, peaks  # MB, whatever the number of rows: about what two windows take

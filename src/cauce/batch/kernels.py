@@ -100,6 +100,8 @@ def split(data, at, end, last, delimiter, quoted, limit, starts, ends, lines, fa
             elif delimiter != NO_DELIMITER and cell + 1 != columns:
                 fault = RAGGED
         else:
+            if first >= 0:  # whatever came after its first line, that one does not close its quote
+                fault = QUOTE
             while first < 0 and position < end:
                 if data[position] == LINE_FEED:
                     first = position

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from cauce.batch.inputs import TEXT, Input, digest, kind_of
 from cauce.data import encoding
 from cauce.data.files import BROKEN_ZIP, is_url
-from cauce.errors import FileMissing, UnreadableData
+from cauce.errors import FileMissing, UnreadableData, writing
 
 BLOCK = 1 << 22
 
@@ -117,7 +117,7 @@ def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
 def _recoded(path: Path, copy: Path, codec: str, name: str) -> Path:
     """The file as UTF-8; what the codec does not know is refused."""
     decoder = codecs.getincrementaldecoder(codec)()
-    with path.open("rb") as file, copy.open("wb") as out:
+    with path.open("rb") as file, writing(copy), copy.open("wb") as out:
         try:
             while block := file.read(BLOCK):
                 out.write(decoder.decode(block).removeprefix("\ufeff" if not out.tell() else "").encode())
@@ -155,6 +155,6 @@ def _unpacked(path: Path, room: Path, place: int, name: str) -> tuple[Path, str]
 
 
 def _copy(pieces: Iterable[bytes], to: Path) -> None:
-    with to.open("wb") as out:
+    with writing(to), to.open("wb") as out:
         for piece in pieces:
             out.write(piece)

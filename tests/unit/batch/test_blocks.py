@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cauce.batch import blocks, kernels
@@ -75,6 +75,7 @@ def test_a_row_that_cannot_be_read_touches_no_neighbor(
 
 
 @settings(deadline=None, max_examples=100)
+@example(raw=b'x,y\n""",\n"\r"')
 @given(raw=st.binary(max_size=60).map(lambda raw: b"x,y\n" + raw.translate(bytes(b'",\na\r\n",b'[i % 9] for i in range(256)))))
 def test_spans_have_the_rows_of_the_whole_file(raw: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("spans") / "a.csv"
