@@ -266,7 +266,7 @@ def test_ctrl_c_stops_a_training_and_leaves_nothing(
     data = many_messages
     if moment == "C = ":  # the first of six fits must end: fewer rows
         data = tmp_path / "some.csv"
-        data.write_text("".join(many_messages.read_text(encoding="utf-8").splitlines(keepends=True)[:12_000]), encoding="utf-8")
+        data.write_text("".join(many_messages.read_text(encoding="utf-8").splitlines(keepends=True)[:24_000]), encoding="utf-8")
     place = tmp_path / "place"
     place.mkdir()
     with subprocess.Popen([*CAUCE, "train", str(data)], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

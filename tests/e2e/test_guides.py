@@ -60,7 +60,11 @@ def test_the_commands_of_a_guide_work_in_their_order(guide: Path, checkout: Path
     done = subprocess.run(
         ["bash", "-c", SCRIPT + "\n".join(commands)],
         cwd=checkout,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            "CAUCE_HOME": str(checkout / "home"),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=100,
