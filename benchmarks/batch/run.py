@@ -124,7 +124,7 @@ def peers(room: Path, model: Path, fewest: Path, few: Path) -> dict[str, Any]:
     install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, *PEERS, "-c", ROOT / "constraints.txt"], check=True)
     site = next((room / "venv" / "lib").glob("python*/site-packages"))
-    (site / "above.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (site / "above.pth").write_text(f"{sysconfig.get_path('purelib')}\n{ROOT / 'src'}\n")
     found: dict[str, Any] = {}
     jobs = (("pandas + scikit-learn", PANDAS, DATA, fewest), ("polars + predict_arrow", POLARS, model, few))
     for name, code, first, source in jobs:
