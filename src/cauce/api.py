@@ -20,7 +20,7 @@ from cauce.evaluation.report import page
 from cauce.evaluation.words import Words
 from cauce.model.model import Model, check_min_score
 from cauce.recipes import evidence
-from cauce.registry.named import find, load
+from cauce.registry.named import find, load, serving
 
 WRITERS = {".html": page, ".md": card}
 
@@ -144,7 +144,7 @@ def report(
         data: a labeled file to measure on; without it the report is of what the training measured.
         out: the file to write; a name that ends in .md gets the card.
         language: "en" or "es".
-        against: another model, asked the same rows.
+        against: another model, asked the same rows; without it the champion of the model's name, if that is another version.
         text, label, label_delimiter: see `evaluate`.
         time: the column that says when each row was made.
         replace: write over a file that is there.
@@ -166,7 +166,8 @@ def report(
     else:
         examples = _examples(opened, data, text, label, label_delimiter, time)
         known = study.read(folder).training if (folder / study.FILE).is_file() else None
-        found = _studied(opened, examples, Path(data).name, known, None if against is None else load(against))
+        beside = against if against is not None else serving(model, opened)
+        found = _studied(opened, examples, Path(data).name, known, None if beside is None else load(beside))
     with writing(place):
         place.write_text(WRITERS[place.suffix](opened.manifest, found, words), encoding="utf-8")
     return found

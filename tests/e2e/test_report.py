@@ -129,3 +129,19 @@ def test_models_of_other_labels_are_not_compared(place: Path, cauce_command: Com
     done = cauce_command("report", place / "model", place / "new.csv", "--against", place / "meh", "--out", place / "no.html")
     assert done.returncode == 2
     assert "other labels (meh, negative, positive)" in done.stderr.decode()
+
+
+def test_new_rows_are_measured_beside_the_version_that_serves(
+    place: Path, tmp_path: Path, cauce_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAUCE_HOME", str(tmp_path / "home"))
+    made = ("report", place / "model", place / "new.csv", "--lang", "en", "--replace", "--out")
+    assert cauce_command(*made, tmp_path / "alone.html").returncode == 0
+    other = json.loads((place / "other/cauce.json").read_text("utf-8"))["version"][:12]
+    assert cauce_command("models", "register", "messages", place / "other").returncode == 0
+    assert cauce_command("models", "promote", f"messages@{other}", "--reason", "first").returncode == 0
+    done = cauce_command(*made, tmp_path / "beside.html")
+    assert done.returncode == 0, done.stderr.decode()
+    assert "beside the version that serves" in done.stderr.decode()
+    pages = [(tmp_path / name).read_text("utf-8") for name in ("alone.html", "beside.html")]
+    assert [other in page for page in pages] == [False, True]

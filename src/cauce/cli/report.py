@@ -28,7 +28,9 @@ def report(
     ] = None,
     lang: Annotated[str | None, typer.Option(help="en or es. [default: that of your system, else en]")] = None,
     out: Annotated[Path, typer.Option(help="The file to write: .html, or .md for the model card.")] = Path("report.html"),
-    against: Annotated[str | None, typer.Option(help="Another model, asked the same rows of DATA.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Another model, asked the same rows of DATA. [default: the champion of its name]")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="The column of the text. [default: the model's, or guessed]")] = None,
     label: options.Label = None,
     label_delimiter: options.Delimiter = None,
@@ -39,15 +41,18 @@ def report(
     from cauce.api import report as write
     from cauce.evaluation.sentences import headline, usual, verdict
     from cauce.evaluation.words import Words
-    from cauce.registry.named import find
+    from cauce.registry.named import find, serving
 
     language, opened = lang or _language(), open_model(model)
+    beside = find(against).folder if against is not None else None
+    if data is not None and beside is None and (beside := serving(model, opened)):
+        show.note("beside the version that serves under this name")
     found = write(
         find(model).folder,
         data,
         out=out,
         language=language,
-        against=None if against is None else find(against).folder,
+        against=beside,
         text=text,
         label=label,
         label_delimiter=label_delimiter,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cauce.errors import CauceError, NameInvalid, Tampered, UnknownName
+from cauce.model import folder
 from cauce.model import model as models
 from cauce.model.model import Model
 from cauce.registry import names
@@ -96,6 +97,22 @@ def find(model: str | Path) -> Place:
         raise UnknownName(f'there is neither a folder nor a registered model "{text}"', hint=hint) from None
     registry.check_folder(version)
     return Place(version.folder, version.version)
+
+
+def serving(model: str | Path, opened: Model) -> Path | None:
+    """The folder of the champion that serves under the name of this model, where it is another version with the same labels.
+
+    Args:
+        model: how the model was named; a folder's name is the one in its manifest.
+
+    """
+    with suppress(CauceError):  # no such name, or a registry that is wrong: nothing to stand beside
+        name = opened.name if os.path.exists(str(model)) else names.parse(str(model)).name  # noqa: PTH110
+        version = Registry().find(name)
+        manifest = folder.read(version.folder)
+        if version.version != opened.version and (manifest.task, manifest.labels) == (opened.task, opened.labels):
+            return version.folder
+    return None
 
 
 def _shadows(reference: Reference) -> str:
