@@ -110,7 +110,7 @@ def cauce_command() -> Callable[..., subprocess.CompletedProcess[bytes]]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
-    """Write what `make prove` proved, and how long it took, to benchmarks/results/proofs.json."""
+    """Write what `make prove` proved, and how long it took, to benchmarks/results/proofs.json; a part of it leaves the rest."""
     if terminalreporter.config.option.markexpr == "prove":
         proofs = {
             report.nodeid: {"outcome": outcome, "seconds": round(report.duration, 1)}
@@ -119,5 +119,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
         }
         versions = {"python": platform.python_version(), "cauce": version("cauce")}
         path = ROOT / "benchmarks" / "results" / "proofs.json"
-        path.write_text(json.dumps({"proofs": dict(sorted(proofs.items())), "versions": versions}, indent=2) + "\n")
+        before = json.loads(path.read_text("utf-8"))["proofs"] if path.exists() else {}
+        path.write_text(json.dumps({"proofs": dict(sorted((before | proofs).items())), "versions": versions}, indent=2) + "\n")
     return (yield)
