@@ -48,16 +48,6 @@ def content(folder: Path) -> dict[str, str]:
     }
 
 
-def unprivileged() -> list[str]:
-    """What makes a read-only folder read-only for root too."""
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        pytest.skip("runs as root, and setpriv is not here to give up root's rights")
-    rights = "-dac_override,-dac_read_search"
-    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
-
-
 BAD_DATA = {
     "a column that is missing": ("a.csv", "tweet,label\na,x\n", ["--text", "twet"], ['"twet"', 'did you mean "tweet"?']),
     "one class only": ("a.csv", "text,label\na,x\nb,x\nc,x\n", [], ['"x"', "two labels"]),
@@ -195,12 +185,12 @@ def test_an_output_that_is_something_else_is_not_touched_even_with_replace(
     assert out.is_symlink() == (kind == "a link to nowhere")
 
 
-def test_a_read_only_place_is_told_before_the_training(tmp_path: Path) -> None:
+def test_a_read_only_place_is_told_before_the_training(tmp_path: Path, unprivileged: list[str]) -> None:
     (tmp_path / "a.csv").write_text(GOOD)
     place = tmp_path / "locked"
     place.mkdir()
     place.chmod(0o555)
-    command = [*unprivileged(), *CAUCE, "train", str(tmp_path / "a.csv"), "--out", str(place / "new" / "model")]
+    command = [*unprivileged, *CAUCE, "train", str(tmp_path / "a.csv"), "--out", str(place / "new" / "model")]
     said = refused(subprocess.run(command, capture_output=True, timeout=60, check=False), 2)
     assert f"{place} is read-only" in said
     assert "counting" not in said

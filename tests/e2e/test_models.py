@@ -68,16 +68,6 @@ def refused(done: Done, exit_code: int) -> str:
     return said
 
 
-def unprivileged() -> list[str]:
-    """What makes a read-only folder read-only for root too."""
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        pytest.skip("runs as root, and setpriv is not here to give up root's rights")
-    rights = "-dac_override,-dac_read_search"
-    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
-
-
 def test_the_whole_way(models: Command, folders: list[Path], home: Path, cauce_command: Command) -> None:
     env = {**os.environ, "CAUCE_HOME": str(home)}
     assert answer(models("list", "--json")) == []
@@ -183,7 +173,9 @@ def test_a_kill_leaves_no_half(step: str, models: Command, folders: list[Path], 
     assert answer(models("promote", f"m@{second}", "--reason", "y", "--json"))["generation"] == 2
 
 
-def test_a_home_that_is_read_only_can_be_read(models: Command, folders: list[Path], home: Path) -> None:
+def test_a_home_that_is_read_only_can_be_read(
+    models: Command, folders: list[Path], home: Path, unprivileged: list[str]
+) -> None:
     version = answer(models("register", "m", folders[0], "--json"))["version"]
     answer(models("promote", f"m@{version}", "--reason", "x", "--json"))
     for path in [home, *home.rglob("*")]:
@@ -191,7 +183,7 @@ def test_a_home_that_is_read_only_can_be_read(models: Command, folders: list[Pat
     environment = {**os.environ, "CAUCE_HOME": str(home)}
 
     def run(*arguments: str | Path) -> Done:
-        command = [*unprivileged(), *CAUCE, *map(str, arguments)]
+        command = [*unprivileged, *CAUCE, *map(str, arguments)]
         return subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
 
     try:

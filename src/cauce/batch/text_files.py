@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ CODES = {  # what the kernel found, as code and reason of a dead letter
 }
 
 
-class _Text:
+class _Text(ABC):
     """Rows of a text file from the byte `first`, which is in line `line` (from 0)."""
 
     def __init__(self, path: Path, name: str) -> None:
@@ -96,9 +97,9 @@ class _Text:
 
     _shape: Shape
 
+    @abstractmethod
     def _columns(self, block: Rows, fine: Any, names: list[str]) -> tuple[pa.RecordBatch, Any, list[tuple[int, str, str]]]:
         """Columns of these rows, the places (in `fine`) of those that were read, and what is wrong with the rest."""
-        raise NotImplementedError
 
 
 class Delimited(_Text):

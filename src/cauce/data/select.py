@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cauce.text import kernels
+from cauce.text import hashing, kernels
 from cauce.text.buffers import utf8
 from cauce.text.ngrams import Ngrams
 from cauce.text.normalize import Normalizer
@@ -52,7 +52,7 @@ def _vectors(texts: pa.Array) -> Floats:
     n = len(prepared)
     ends, found, hard = np.zeros(n, np.int64), np.empty(0, np.int32), np.zeros(n, np.bool_)
     for _ in range(2):  # one pass measures, one fills
-        kernels.count_rows(
+        hashing.count_rows(
             data, offsets, 0, n, table(), normalizer.options | kernels.PREPARED, normalizer.repeats,
             NGRAMS.char_low, NGRAMS.char_high, NGRAMS.word_high, NGRAMS.bits, ends, found, hard,
         )  # fmt: skip

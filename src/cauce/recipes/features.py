@@ -17,7 +17,7 @@ import pyarrow as pa
 from cauce.data.dataset import Dataset
 from cauce.recipes.contrast import contrast
 from cauce.runtimes.cells import Cells, Tensors, learn
-from cauce.text import kernels
+from cauce.text import hashing, kernels
 from cauce.text.buffers import utf8
 from cauce.text.ngrams import Ngrams
 from cauce.text.normalize import Normalizer
@@ -114,7 +114,7 @@ def _ngrams(
     hard = np.zeros(n, np.bool_)
 
     def work(start: int, end: int) -> None:
-        kernels.count_rows(
+        hashing.count_rows(
             data, offsets, start, end, normalizer.table, options, repeats,
             ngrams.char_low, ngrams.char_high, ngrams.word_high, ngrams.bits, ends, found, hard,
         )  # fmt: skip

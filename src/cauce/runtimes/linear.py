@@ -25,7 +25,7 @@ from safetensors.numpy import load_file
 from cauce.errors import NotAModel
 from cauce.runtimes.base import Batching, Output
 from cauce.runtimes.cells import Cells, Tensors
-from cauce.text import kernels
+from cauce.text import hashing, kernels
 from cauce.text.buffers import joined, utf8
 from cauce.text.ngrams import Ngrams
 from cauce.text.normalize import Normalizer
@@ -196,7 +196,7 @@ class Linear:
         n = self._ngrams
 
         def work(start: int, end: int) -> None:
-            kernels.score_rows(
+            hashing.score_rows(
                 data, offsets, start, end, table, options, repeats,
                 n.char_low, n.char_high, n.word_high, n.bits, self._table, self._scale, self._bias, logits, hard,
             )  # fmt: skip

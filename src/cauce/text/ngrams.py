@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cauce.text.kernels import CHAIN, CHAR_SEED, MIX, STEP, WORD_SEED
+from cauce.text.hashing import CHAIN, CHAR_SEED, MIX, STEP, WORD_SEED
 from cauce.text.unicode import is_word
 
 _32 = 0xFFFFFFFF
