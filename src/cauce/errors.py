@@ -13,9 +13,11 @@ CauceError                        exit 1  http 500
 │   ├── UnknownName                                  a recipe, variant or option value that does not exist
 │   ├── NameInvalid                                  a name with other characters than a name may have
 │   ├── WrongRows                                    rows that do not fit the model's inputs
+│   ├── NotAnEncoder                                 a network or its folder that cannot be taken in or exported
 │   ├── NotComparable                                two models of different tasks, labels or inputs
 │   ├── OutputExists                      http 409   what would be written is there already
 │   ├── FileChanged                       http 409   a file is not as it was when the work on it began
+│   ├── DamagedCheckpoint                            a training that was kept cannot be read again
 │   ├── BadCondition                                 a condition on rows that cannot be read
 │   ├── TooManyDeadLetters                           more rows than allowed could not be answered
 │   ├── Incomplete                        http 409   parts of a job are not done yet
@@ -34,11 +36,13 @@ CauceError                        exit 1  http 500
 │   ├── PathEscapes                                  a path that leads out of the folder
 │   ├── PickleRefused                                a pickle: loading one runs code
 │   ├── GoldenFailed                                 the model does not give the answers it was saved with
+│   ├── ParityFailed                                 an exported graph answers something else than its network
 │   └── DatabaseDamaged                              a database under home is damaged, or is none
 ├── Unavailable                   exit 4  http 503   try again later
 │   ├── InUse                             http 409   another process works on the same file
 │   ├── Stopped                                      stopped on the way; the same command goes on from there
 │   ├── PointerMoved                      http 409   somebody else moved the pointer first
+│   ├── OutOfMemory                       http 507   the memory is not enough
 │   └── StorageFull                       http 507   no space left where the output goes
 ├── MissingExtra                  exit 2  http 501   an optional part is not installed; the pip line is in the hint
 └── Interrupted                   exit 130           Ctrl-C; nothing half-written is left
@@ -144,6 +148,12 @@ class WrongRows(InputError):
     code = "wrong_rows"
 
 
+class NotAnEncoder(InputError):
+    """A network, or the folder of one, that cannot be taken in or exported."""
+
+    code = "not_an_encoder"
+
+
 class NotComparable(InputError):
     """Two models of different tasks, labels or inputs."""
 
@@ -160,6 +170,12 @@ class FileChanged(InputError):
     """A file is not as it was when the work on it began."""
 
     code, http_status = "file_changed", 409
+
+
+class DamagedCheckpoint(InputError):
+    """A training that was kept cannot be read again."""
+
+    code = "damaged_checkpoint"
 
 
 class BadCondition(InputError):
@@ -270,6 +286,12 @@ class GoldenFailed(ModelFolderError):
     code = "golden_failed"
 
 
+class ParityFailed(ModelFolderError):
+    """An exported graph answers something else than its network."""
+
+    code = "parity_failed"
+
+
 class DatabaseDamaged(ModelFolderError):
     """A database under Cauce's home is damaged, or is none."""
 
@@ -298,6 +320,12 @@ class PointerMoved(Unavailable):
     """Somebody else moved the pointer first."""
 
     code, http_status = "pointer_moved", 409
+
+
+class OutOfMemory(Unavailable):
+    """The memory is not enough."""
+
+    code, http_status = "out_of_memory", 507
 
 
 class StorageFull(Unavailable):

@@ -5,6 +5,7 @@ The folder's `MLmodel` names this module as its loader; nothing of MLflow is imp
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from cauce.errors import need
 from cauce.model.model import Model, load
 
 
-def _load_pyfunc(path: str) -> _Face:
-    """Called by MLflow with the model folder."""
-    return _Face(load(Path(path)))
+def _load_pyfunc(path: str, model_config: dict[str, Any] | None = None) -> _Face:
+    """Called by MLflow with the model folder, and with its `model_config`: a caller may give `{"variant": "int8"}`."""
+    model = load(Path(path), (model_config or {}).get("variant", "auto"))
+    for note in model.notes:
+        warnings.warn(note, stacklevel=2)
+    return _Face(model)
 
 
 class _Face:

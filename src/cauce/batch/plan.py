@@ -194,10 +194,13 @@ def check_unchanged(
 
     """
     if plan.model != identity(model) and not (mixed and append):
+        other = "write into another folder; or add new files with --append --mixed-versions"
+        if plan.model["version"] == model.version:
+            other = f"go on with --variant {plan.model['variant']}, or write into another folder"
         raise OutputExists(
             f"the folder holds answers of {plan.model['name']}@{plan.model['version'][:12]} {plan.model['variant']}, "
             f"not of {model.name}@{model.version[:12]} {model.variant}",
-            hint="write into another folder; or add new files with --append --mixed-versions",
+            hint=other,
         )
     for name, planned in asdict(plan.options).items():
         mine = getattr(options, name)

@@ -183,6 +183,26 @@ def decide(source: Source, columns: Columns) -> Roles:
     return roles
 
 
+def text_and_label(source: Source, text: str | None, label: str | None) -> tuple[str, str]:
+    """The names of both. A label column is only found by its usual names: it may not be there yet.
+
+    Raises:
+        ColumnMissing: no column is the text, or several could be.
+
+    """
+    table = source.table
+    by_name = {name.strip().lower(): name for name in reversed(table.column_names)}
+    label = label or next((by_name[usual] for usual in NAMES["label"] if usual in by_name and by_name[usual] != text), "label")
+    if label not in table.column_names:
+        source = replace(source, table=table.append_column(label, pa.nulls(len(table), pa.string())))
+    inputs = decide(source, Columns(text=(text,) if text else (), label=(label,))).inputs
+    texts = [name for name, kind in inputs.items() if kind == "text"]
+    if not texts:
+        hint = f"name it with --text; the columns are: {', '.join(table.column_names)}"
+        raise ColumnMissing("which column is the text?", where=source.name, hint=hint)
+    return texts[0], label
+
+
 def _hint(role: str, names: list[str]) -> str:
     return f"name it with --{role}; the columns are: {', '.join(names)}"
 

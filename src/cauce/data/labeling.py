@@ -10,18 +10,17 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from cauce.data.columns import NAMES, Columns, decide
+from cauce.data.columns import text_and_label
 from cauce.data.journal import Journal
 from cauce.data.tables import Source, read_table
 from cauce.data.values import as_text, strings, whole
 from cauce.data.write import check_kind, write_table
-from cauce.errors import ColumnMissing, EmptyData, FileChanged, InputError, OutputExists
+from cauce.errors import EmptyData, FileChanged, InputError, OutputExists
 
 FORMAT = 1
 
@@ -66,7 +65,7 @@ class Labeling:
         in_place: bool = False,
     ) -> None:
         self.source, self.out, self.in_place = source, out, in_place
-        self.text, self.label = _columns(source, text, label)
+        self.text, self.label = text_and_label(source, text, label)
         self.texts: list[str | None] = strings(source, self.text).values.to_pylist()
         self.given = {row: name for row, name in enumerate(self._cells(stripped=True)) if name is not None}
         if not any(self.texts):
@@ -233,21 +232,6 @@ class Labeling:
             raise InputError(f'the column "{self.label}" holds lists', where=self.source.name, hint=hint)
         cells: list[str | None] = (strings(self.source, self.label).values if stripped else as_text(column)).to_pylist()
         return cells
-
-
-def _columns(source: Source, text: str | None, label: str | None) -> tuple[str, str]:
-    """The names of both. A label column is only found by its usual names: it may not be there yet."""
-    table = source.table
-    by_name = {name.strip().lower(): name for name in reversed(table.column_names)}
-    label = label or next((by_name[usual] for usual in NAMES["label"] if usual in by_name and by_name[usual] != text), "label")
-    if label not in table.column_names:
-        source = replace(source, table=table.append_column(label, pa.nulls(len(table), pa.string())))
-    inputs = decide(source, Columns(text=(text,) if text else (), label=(label,))).inputs
-    texts = [name for name, kind in inputs.items() if kind == "text"]
-    if not texts:
-        hint = f"name it with --text; the columns are: {', '.join(table.column_names)}"
-        raise ColumnMissing("which column is the text?", where=source.name, hint=hint)
-    return texts[0], label
 
 
 def _fingerprint(table: pa.Table) -> str:

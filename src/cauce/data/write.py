@@ -9,7 +9,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,28 +49,56 @@ def write_table(table: pa.Table, path: Path, *, ready: Callable[[str], None] = l
     """
     check_kind(path)
     path = path.resolve()  # a link stays a link
-    aside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    room = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     content = _render(table, path.suffix.lower())
     try:
-        with writing(path):
-            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if path.exists():
-                shutil.copymode(path, aside)
+        with writing(path), os.fdopen(os.open(room, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         if path.suffix.lower() in DELIMITED:
-            _check(table, aside, path)
+            _check(table, room, path)
         ready(hashlib.sha256(content).hexdigest())
-        with writing(path):
-            aside.replace(path)
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        _into_place(room, path)
     finally:
-        aside.unlink(missing_ok=True)
+        room.unlink(missing_ok=True)
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """A new file beside `path` to write to; it gets that name at the end, and is removed on any error.
+
+    Raises:
+        CannotWrite, StorageFull
+
+    """
+    path = path.resolve()  # a link stays a link
+    room = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    with writing(path, instead="OUT"):
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+        os.close(os.open(room, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    try:
+        with writing(path, instead="OUT"):
+            yield room
+            with room.open("rb") as file:
+                os.fsync(file.fileno())
+        _into_place(room, path)
+    finally:
+        room.unlink(missing_ok=True)
+
+
+def _into_place(room: Path, path: Path) -> None:
+    """Give a file that is on the disk its name."""
+    with writing(path):
+        if path.exists():
+            shutil.copymode(path, room)
+        room.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _cell(value: Any) -> str:

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cauce.errors import (
     CannotWrite,
     FileGone,
     FileMissing,
+    ModelFolderError,
     NotAModel,
     OutputExists,
-    PathEscapes,
-    PickleRefused,
     Tampered,
-    Truncated,
     writing,
 )
-from cauce.model.manifest import PICKLES, File, Manifest, check_path, parse
+from cauce.model import files, variants
+from cauce.model.manifest import File, Manifest, parse
+from cauce.model.sealed import RESTORE, check_path
 
-MANIFEST, GOLDEN, MLMODEL = "cauce.json", "golden.jsonl", "MLmodel"
+MANIFEST, GOLDEN, MLMODEL = files.MANIFEST, files.GOLDEN, "MLmodel"
 EVIDENCE, HASHES = "evidence", "evidence/hashes.json"
-BLOCK = 1 << 20
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest of a folder of which every file is as it was written.
+    """The manifest of a folder of which every file is as it was written. Its variants are read by `variants.read`.
 
     Raises:
         FileMissing: no such folder.
@@ -44,21 +42,17 @@ def read(folder: Path) -> Manifest:
     if not (folder / MANIFEST).is_file():
         raise NotAModel(f"{folder} has no {MANIFEST}", where=where, hint="name the folder that `cauce train` wrote")
     manifest = parse((folder / MANIFEST).read_bytes(), where)
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in PICKLES:
-            raise PickleRefused(
-                f"{path.name} is a pickle: loading one runs code", where=where, hint="take it out of the folder"
-            )
-    for name, file in manifest.files.items():
-        _verify(folder, name, file)
-    for name, file in _evidence(folder).items():
-        _verify(folder, name, file)
+    if manifest.variant in variants.names(folder):  # a runtime would read its files, and nobody checks them
+        raise Tampered(
+            f"there is a variant {manifest.variant}: so the model as it was saved is called",
+            where=where,
+            hint=f"remove {variants.ROOM}/{manifest.variant}",
+        )
+    room = folder / variants.ROOM  # what is in one of them is that variant's matter
+    files.refuse_pickles((path for path in folder.rglob("*") if room not in path.parents[1:]), where)
+    for name, file in (*manifest.files.items(), *evidence(folder).items()):
+        files.check(folder, name, file)
     return manifest
-
-
-def describe(folder: Path, names: Iterable[str]) -> dict[str, File]:
-    """Hash and size of files of the folder."""
-    return {name: File(sha256=_sha256(folder / name), bytes=(folder / name).stat().st_size) for name in sorted(names)}
 
 
 @contextmanager
@@ -77,9 +71,9 @@ def create(out: Path, *, replace: bool = False) -> Iterator[Path]:
     try:
         with writing(out):
             yield room
-            sync(room)
+            files.sync(room)
             _rename(room, out, replace=replace)
-            sync_one(out.parent)
+            files.sync_one(out.parent)
     finally:
         shutil.rmtree(room, ignore_errors=True)
 
@@ -118,91 +112,59 @@ def _holds_only_a_model(place: Path) -> bool:
         listed = json.loads((place / MANIFEST).read_bytes())["files"]
     except (ValueError, LookupError, TypeError):
         listed = ()  # a damaged model may be replaced too
-    known = {MANIFEST, GOLDEN, MLMODEL, EVIDENCE, "variants", *(Path(name).parts[0] for name in listed if name)}
+    known = {MANIFEST, GOLDEN, MLMODEL, EVIDENCE, variants.ROOM, *(Path(name).parts[0] for name in listed if name)}
     return all(path.name in known for path in place.iterdir())
 
 
 def write_evidence_hashes(folder: Path) -> None:
     """The evidence's own list: outside the identity, but a changed report is found out too."""
     names = {str(path.relative_to(folder)) for path in folder.glob(f"{EVIDENCE}/**/*") if path.is_file()} | {MLMODEL}
-    files = {name: file.model_dump() for name, file in describe(folder, names - {HASHES}).items()}
-    (folder / HASHES).write_bytes(_render(files))
+    list_evidence(folder, files.describe(folder, names - {HASHES}))
+
+
+def list_evidence(folder: Path, listed: Mapping[str, File]) -> None:
+    """Write the evidence's list, in place of the one before: what it does not name is not evidence."""
+    files.put(folder / HASHES, _render({name: file.model_dump() for name, file in listed.items()}))
 
 
 def contents(folder: Path) -> list[str]:
-    """The files that make up a folder that was read: what else lies in it is not the model's."""
-    evidence = list(_evidence(folder))
+    """The files that make up a folder that was read: what else lies in it is not the model's, nor is a damaged variant."""
+    measured = list(evidence(folder))
     own = parse((folder / MANIFEST).read_bytes(), str(folder)).files
-    return [MANIFEST, *own, *([HASHES, *evidence] if evidence else [])]
+    return [MANIFEST, *own, *([HASHES, *measured] if measured else []), *_variants(folder)]
 
 
-def _evidence(folder: Path) -> dict[str, File]:
+def _variants(folder: Path) -> list[str]:
+    """The files of the variants that are whole."""
+    found = []
+    for name in variants.names(folder):
+        with suppress(ModelFolderError):
+            own = variants.read(folder, name).files
+            found += [f"{variants.ROOM}/{name}/{path}" for path in (variants.FILE, *own)]
+    return found
+
+
+def evidence(folder: Path) -> dict[str, File]:
     """The files that the evidence's list names; none where there is no evidence."""
     if not (folder / HASHES).is_file():
-        if (folder / EVIDENCE).exists():
+        if any(path.is_file() and not path.name.startswith(".") for path in (folder / EVIDENCE).rglob("*")):
             raise FileGone(f"{HASHES} is missing", where=str(folder), hint="copy the folder again")
         return {}
     raw = (folder / HASHES).read_bytes()
     try:
-        files = json.loads(raw)
-        listed = {name: File.model_validate(file) for name, file in files.items()}
-        if _render(files) != raw:
+        content = json.loads(raw)
+        listed = {name: File.model_validate(file) for name, file in content.items()}
+        if _render(content) != raw:
             raise ValueError
     except (ValueError, AttributeError):
-        raise Tampered(f"{HASHES} was changed", where=str(folder), hint="restore the folder from where you got it") from None
+        raise Tampered(f"{HASHES} was changed", where=str(folder), hint=RESTORE) from None
     for name in listed:
-        check_path(name, str(folder))
+        check_path(name, str(folder), HASHES)
     return listed
 
 
-def _verify(folder: Path, name: str, expected: File) -> None:
-    path, where = folder / name, str(folder)
-    if not path.is_file():
-        raise FileGone(f"{name} is missing", where=where, hint="copy the folder again")
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise PathEscapes(f"{name} is a link out of the folder", where=where, hint="put the file itself there")
-    if path.stat().st_size < expected.bytes:
-        raise Truncated(
-            f"{name} has {path.stat().st_size} bytes of {expected.bytes}", where=where, hint="copy the folder again"
-        )
-    with path.open("rb") as file:
-        if _is_pickle(file.read(9)):
-            raise PickleRefused(f"{name} is a pickle: loading one runs code", where=where, hint="take it out of the folder")
-    if path.stat().st_size != expected.bytes or _sha256(path) != expected.sha256:
-        raise Tampered(f"{name} does not match its size and hash", where=where, hint="restore the folder from where you got it")
-
-
-def _is_pickle(head: bytes) -> bool:
-    """True for the first bytes of a pickle (protocols 2 to 5) or of torch's zip of pickles.
-
-    A safetensors file may start with the same byte, a length, but has its JSON header at the ninth.
-    """
-    return (head[:1] == b"\x80" and head[1:2] in b"\2\3\4\5" and head[8:9] != b"{") or head[:4] == b"PK\x03\x04"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _render(files: Mapping[str, object]) -> bytes:
-    return (json.dumps(files, indent=2, sort_keys=True) + "\n").encode()
-
-
-def sync(folder: Path) -> None:
-    """Flush every file and folder below to the disk; readable for all, as a new file would be."""
-    for path in [*folder.rglob("*"), folder]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-        sync_one(path)
-
-
-def sync_one(place: Path) -> None:
-    """Flush a file, or the names that a folder holds."""
-    handle = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _render(listed: Mapping[str, object]) -> bytes:
+    return (json.dumps(listed, indent=2, sort_keys=True) + "\n").encode()
 
 
 def _rename(room: Path, out: Path, *, replace: bool) -> None:
@@ -220,8 +182,3 @@ def _rename(room: Path, out: Path, *, replace: bool) -> None:
         raise
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)
-    parent = os.open(out.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)

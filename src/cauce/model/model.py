@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cauce.errors import InputError, UnknownName
-from cauce.model import batching, folder, golden, rows
+from cauce.errors import CauceError, InputError, NotAModel, UnknownName
+from cauce.model import batching, choice, folder, golden, rows, variants
 from cauce.model.manifest import Calibration, Data, Input, Limits, Manifest, Recipe, Task
 from cauce.model.predictions import Predictions, kept_names
 from cauce.model.scores import to_scores
+from cauce.model.variant import Variant
 from cauce.runtimes import echo
-from cauce.runtimes.base import Explains, Runtime, open_runtime
+from cauce.runtimes.base import Embeds, Explains, Runtime, open_runtime
 from cauce.text.normalize import Normalizer
 
 
@@ -25,7 +26,8 @@ def load(path: str | Path, variant: str = "auto") -> Model:
 
     Args:
         path: the folder, or `"echo"` for the fake that ships.
-        variant: one that the folder has; `"auto"` takes the best that is proven on this processor.
+        variant: one that the folder has. `"auto"` takes the best that is proven on this processor and answers as it should,
+            else the model as it was saved; `Model.notes` says why it is not another.
 
     Raises:
         FileMissing, ModelFolderError: see `cauce.errors`.
@@ -33,18 +35,77 @@ def load(path: str | Path, variant: str = "auto") -> Model:
 
     """
     if path == "echo":
-        return echo_model()
+        return echo_model(variant=variant)
     place = Path(path)
     manifest = folder.read(place)
-    if variant not in ("auto", manifest.variant):
-        raise UnknownName(f'the model has no variant "{variant}"', where=str(place), hint=f"it has: {manifest.variant}")
-    model = Model(manifest, open_runtime(manifest.runtime, place, manifest.variant))
+    if variant == "auto":
+        return _best(place, manifest)
+    if variant == manifest.variant:
+        return _saved(place, manifest)
+    return _variant(place, manifest, variants.read(place, variant))
+
+
+def open_variant(place: Path, manifest: Manifest, variant: Variant, room: str = "", notes: tuple[str, ...] = ()) -> Model:
+    """A variant of a model, unproven: for whoever makes or measures one.
+
+    Args:
+        room: where it lies under `variants/`, where that is not its name.
+
+    Raises:
+        ModelFolderError: the runtime cannot read it, or does not keep its `batching`.
+        MissingExtra: the runtime is not installed.
+
+    """
+    runtime = open_runtime(variant.runtime, place, room or variant.name)
+    if runtime.batching != variant.batching:
+        raise NotAModel(
+            f"the variant {variant.name} says batching: {variant.batching}, its runtime runs {runtime.batching}",
+            where=str(place),
+            hint=variants.AGAIN,
+        )
+    return Model(manifest, runtime, variant, notes)
+
+
+def _saved(place: Path, manifest: Manifest, notes: tuple[str, ...] = ()) -> Model:
+    """The model as it was saved."""
+    model = Model(manifest, open_runtime(manifest.runtime, place, manifest.variant), notes=notes)
     golden.test(model, place / folder.GOLDEN)
     return model
 
 
-def echo_model(runtime: Runtime | None = None) -> Model:
-    """A model without a folder around the echo runtime, or around one of its variations."""
+def _variant(place: Path, manifest: Manifest, variant: Variant, notes: tuple[str, ...] = ()) -> Model:
+    """A variant that was read, and that answers as when it was added."""
+    model = open_variant(place, manifest, variant, notes=notes)
+    golden.test(model, variants.place(place, variant.name) / folder.GOLDEN)
+    return model
+
+
+def _best(place: Path, manifest: Manifest) -> Model:
+    """The best variant that passed here and opens, else the model as it was saved: a variant never stops the model."""
+    candidates, notes = choice.survey(place, manifest.version)
+    said = "the variant {} does not serve: {}"
+    notes += [said.format(one.name, one.state) for one in candidates if one.variant is None]
+    for one in candidates:
+        if one.variant is not None and one.passed:
+            try:
+                return _variant(place, manifest, one.variant, tuple(notes))
+            except CauceError as error:
+                notes.append(said.format(one.name, f"{error.message}; {error.hint}"))
+            except Exception as error:
+                notes.append(said.format(one.name, f"{type(error).__name__}: {error}"))
+    notes += [said.format(one.name, one.state) for one in candidates if one.variant is not None and one.gate is None]
+    return _saved(place, manifest, tuple(notes))
+
+
+def echo_model(runtime: Runtime | None = None, *, variant: str = "auto") -> Model:
+    """A model without a folder around the echo runtime, or around one of its variations.
+
+    Raises:
+        UnknownName: it has no such variant.
+
+    """
+    if variant not in ("auto", "echo"):
+        raise UnknownName(f'the model echo has no variant "{variant}"', hint="it has: echo")
     manifest = Manifest(
         name="echo",
         task="classification",
@@ -86,12 +147,23 @@ def check_min_score(task: Task, score: float) -> None:
 
 
 class Model:
-    """A model that answers. Immutable and safe to share between threads."""
+    """A model that answers. Immutable and safe to share between threads.
 
-    def __init__(self, manifest: Manifest, runtime: Runtime) -> None:
-        self.manifest, self.runtime = manifest, runtime
+    Attributes:
+        variant: its name; that of the model as it was saved where none was given.
+        precision: of its numbers: how near its golden answers have to be.
+        notes: what was decided when it was opened, in words.
+
+    """
+
+    def __init__(
+        self, manifest: Manifest, runtime: Runtime, variant: Variant | None = None, notes: tuple[str, ...] = ()
+    ) -> None:
+        self.manifest, self.runtime, self.notes = manifest, runtime, notes
         self.version = manifest.version  # hashed once
-        self.labels, self.variant, self.name, self.task = manifest.labels, manifest.variant, manifest.name, manifest.task
+        self.labels, self.name, self.task = manifest.labels, manifest.name, manifest.task
+        self.variant = variant.name if variant else manifest.variant
+        self.precision = variant.precision if variant else manifest.variant
 
     def __repr__(self) -> str:
         return f"<Model {self.name}@{self.version[:12]} {self.variant} {'/'.join(self.labels[:5])}>"
@@ -132,6 +204,31 @@ class Model:
             logits = np.zeros((len(batch), len(self.labels)), np.float32)
         return logits, cut, failed
 
+    def embed(self, data: Any, *, tokens: bool = False) -> pa.Array:
+        """Vectors of rows; `data` is as in `predict`.
+
+        Args:
+            tokens: a vector for each token of a row, its special ones too, instead of their mean.
+
+        Returns:
+            (n,) fixed_size_list<float32>, or with `tokens` list of these. Null where a row cannot be read.
+
+        Raises:
+            InputError: this model has no vectors.
+            WrongRows, ColumnMissing: the rows as a whole do not fit the model.
+
+        """
+        if not isinstance(self.runtime, Embeds):
+            raise InputError(
+                f"the runtime {self.manifest.runtime} has no vectors", hint="models of the recipes transformer and lstm have"
+            )
+        kept, codes, _ = self._checked(*rows.from_any(data, self.manifest.inputs))
+        found: list[batching.Row] = [None] * len(codes)
+        made, _ = batching.each(self.runtime, kept, "hidden" if tokens else "pooled")
+        for place, vectors in zip(np.flatnonzero(codes == rows.FINE), made, strict=True):
+            found[place] = vectors
+        return _as_arrow(found, self.runtime.width, tokens=tokens)
+
     def explain(self, row: str | dict[str, Any]) -> Explanation:
         """What each word added to the logit of the label that was given.
 
@@ -158,27 +255,47 @@ class Model:
         """Do now what the first call would otherwise wait for."""
         self.runtime.warm_up()
 
-    def _answer(self, batch: pa.RecordBatch, codes: rows.Codes, top_k: int | None) -> Predictions:
-        """Check, cut, run, score; rows with a code are left out of the run."""
-        inputs, limit, calibration = self.manifest.inputs, self.manifest.limits.max_chars, self.manifest.calibration
+    def _checked(self, batch: pa.RecordBatch, codes: rows.Codes) -> tuple[pa.RecordBatch, rows.Codes, npt.NDArray[np.bool_]]:
+        """The rows to run, cut to the limit; the code of each row, and which were cut. Rows with a code are not to run."""
+        inputs, limit = self.manifest.inputs, self.manifest.limits.max_chars
         found, truncated = rows.check(batch, inputs, limit)
         if np.count_nonzero(codes):  # on few rows several times faster than any()
             found = np.where(codes == rows.FINE, found, codes)
-        codes, fine = found, found == rows.FINE
-        every = not np.count_nonzero(codes)
-        kept = batch if every else batch.filter(pa.array(fine))
-        logits, cut, failed = self.logits(rows.cut(kept, inputs, limit) if np.count_nonzero(truncated) else kept)
+        kept = batch.filter(pa.array(found == rows.FINE)) if np.count_nonzero(found) else batch
+        return rows.cut(kept, inputs, limit) if np.count_nonzero(truncated) else kept, found, truncated
+
+    def _answer(self, batch: pa.RecordBatch, codes: rows.Codes, top_k: int | None) -> Predictions:
+        """Check, cut, run, score."""
+        if self.task == "embedding":
+            raise InputError(f"the model {self.name} gives vectors, not labels", hint="ask it with cauce embed, or Model.embed")
+        calibration = self.manifest.calibration
+        kept, codes, truncated = self._checked(batch, codes)
+        fine = codes == rows.FINE
+        logits, cut, failed = self.logits(kept)
         scores = to_scores(self.task, logits, calibration.temperature)
-        if np.count_nonzero(failed):
-            scores[failed] = np.nan
-            codes[np.flatnonzero(fine)[failed]] = rows.FAILED
-        if every:
+        if len(kept) == len(batch):
             truncated |= cut
         else:
             spread = np.full((len(batch), len(self.labels)), np.nan, np.float32)
             spread[fine] = scores
             scores = spread
             truncated[np.flatnonzero(fine)[cut]] = True
+        if np.count_nonzero(failed):
+            unanswered = np.flatnonzero(fine)[failed]
+            scores[unanswered], codes[unanswered] = np.nan, rows.FAILED
         return Predictions(
             self.labels, scores, codes, truncated, self.version, self.variant, self.task, calibration.thresholds, top_k
         )
+
+
+def _as_arrow(found: list[batching.Row], width: int, *, tokens: bool) -> pa.Array:
+    """Vectors of rows, each (width,) or (tokens, width), or None, as an Arrow column."""
+    missing = np.array([one is None for one in found], np.bool_)
+    mask = pa.array(missing) if missing.any() else None
+    nothing = np.zeros((0 if tokens else 1, width), np.float32)
+    parts = [nothing if one is None else one.reshape(-1, width) for one in found]
+    flat = pa.array(np.concatenate([nothing[:0], *parts]).reshape(-1))
+    if not tokens:
+        return pa.FixedSizeListArray.from_arrays(flat, width, mask=mask)
+    offsets = np.concatenate([[0], np.cumsum([len(one) for one in parts])]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.FixedSizeListArray.from_arrays(flat, width), mask=mask)

@@ -151,7 +151,11 @@ def _constant(value: str, rows: int) -> pa.Array:
 
 def kept_names(names: list[str], task: Task) -> list[str]:
     """The names under which input columns stay beside the answers, each once."""
-    answers = columns(task)
+    return names_beside(names, columns(task))
+
+
+def names_beside(names: list[str], answers: Sequence[str]) -> list[str]:
+    """The names under which columns stay beside those called `answers`, each once."""
     taken = {*answers, *(name for name in names if name not in answers)}
     kept = []
     for name in names:

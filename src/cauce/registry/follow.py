@@ -168,4 +168,6 @@ class Follower:
         self._registry.check_folder(found)
         model = named.open_place(named.Place(found.folder, version), self._variant)
         model.warm_up()
+        for note in model.notes:
+            LOG.warning("%s: %s", self._reference, note)
         return model

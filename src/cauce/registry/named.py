@@ -38,7 +38,8 @@ def load(model: str | Path, variant: str = "auto") -> Model:
     Args:
         model: its folder; or its name in the registry: `name` (the champion), `name@alias`, `name@<version prefix>`;
             or `"echo"`, the fake that ships. A folder goes before a name, with a warning.
-        variant: one that the model has; `"auto"` takes the best that is proven on this processor.
+        variant: one that the model has; `"auto"` takes the best that is proven on this processor, else the model as it was
+            saved, with a warning that says why it is not another.
 
     Raises:
         FileMissing, ModelFolderError: see `cauce.errors`.
@@ -46,11 +47,12 @@ def load(model: str | Path, variant: str = "auto") -> Model:
 
     """
     if model == "echo":
-        return models.echo_model()
+        return models.echo_model(variant=variant)
     place = find(model)
-    if place.note:
-        warnings.warn(place.note, stacklevel=2)
-    return open_place(place, variant)
+    opened = open_place(place, variant)
+    for note in filter(None, (place.note, *opened.notes)):
+        warnings.warn(note, stacklevel=2)
+    return opened
 
 
 def open_place(place: Place, variant: str = "auto") -> Model:

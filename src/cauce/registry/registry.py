@@ -23,7 +23,7 @@ from cauce.errors import (
     writing,
 )
 from cauce.faults import fault
-from cauce.model import folder
+from cauce.model import files, folder, gates, variants
 from cauce.model.manifest import parse as parse_manifest
 from cauce.registry import catalog, names, pointers
 from cauce.registry.names import CHAMPION, Reference
@@ -54,7 +54,8 @@ class Registry:
         """Copy a model folder in, once it has proven on this machine that it answers as it was saved.
 
         Returns:
-            The version, and whether the name did not have it before. A whole folder of that version stays as it is.
+            The version, and whether the name did not have it before. A whole folder of that version stays as it is, but for
+            variants that are new, and what was measured of them. A damaged variant is left behind.
 
         Raises:
             NameInvalid, FileMissing, ModelFolderError, CannotWrite, StorageFull, InUse
@@ -74,7 +75,7 @@ class Registry:
                 fault("registry.copied")
                 if load(copied).version != version:
                     raise FileChanged(f"{source} was changed while it was copied", hint="register it again")
-                folder.sync(copied)
+                files.sync(copied)
                 with self.database.writing() as connection:
                     self._place(copied, version)
                     fault("registry.placed")
@@ -282,7 +283,7 @@ class Registry:
         )
 
     def _place(self, copied: Path, version: str) -> None:
-        """Give a copy its name, unless a whole folder has it. Inside a transaction: pruning waits."""
+        """Give a copy its name, unless a whole folder has it: that gets its variants. Inside a transaction: pruning waits."""
         place = self.folders / version
         try:
             folder.read(place)
@@ -290,7 +291,11 @@ class Registry:
             if place.exists():  # damaged: the copy heals it
                 place.rename(place.with_name(f".gone-{copied.name.removeprefix('.')}"))
             copied.rename(place)
-            folder.sync_one(self.folders)
+            files.sync_one(self.folders)
+        else:
+            variants.adopt(place, copied)
+            for found in gates.published(copied, version, []):
+                gates.publish(place, found)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -10,10 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-Output = Literal["logits", "embedding"]
+Output = Literal["logits", "pooled", "hidden"]
 Batching = Literal["free", "single"]
 
-RUNTIMES = {"linear": "cauce.runtimes.linear", "echo": "cauce.runtimes.echo"}
+RUNTIMES = {
+    "linear": "cauce.runtimes.linear",
+    "onnx": "cauce.runtimes.onnx",
+    "openvino": "cauce.runtimes.openvino",
+    "echo": "cauce.runtimes.echo",
+}
 
 
 class Encoded(Protocol):
@@ -55,7 +60,9 @@ class Runtime(Protocol):
         ...
 
     def forward(self, encoded: Any, output: Output = "logits") -> npt.NDArray[np.float32]:
-        """Logits or vectors, float32 (n, d), of what `encode` gave."""
+        """Of what `encode` gave: logits or pooled vectors, float32 (n, d); or `"hidden"`, a vector for each token, ragged in
+        the order of the rows, float32 (tokens, d).
+        """
         ...
 
     def warm_up(self) -> None:
@@ -69,6 +76,16 @@ class Explains(Protocol):
 
     def explain(self, rows: pa.RecordBatch) -> tuple[list[tuple[str, npt.NDArray[np.float64]]], npt.NDArray[np.float64]]:
         """For one row: its pieces in order, each with what it adds to every logit (d,), and the bias (d,)."""
+        ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A runtime whose `forward` gives vectors too."""
+
+    @property
+    def width(self) -> int:
+        """Numbers of a vector."""
         ...
 
 
