@@ -52,7 +52,7 @@ class Comparison:
     """B against A.
 
     Attributes:
-        names: of A and B, with the version's beginning.
+        names: of A and B, with the version's beginning; of two variants of one version, with theirs.
         differences: by figure; `differences[metric]` is what the verdict is about.
         mcnemar: of where they are right (multilabel: all labels right); None for a regression.
         margin: how much worse B may be and still count as not worse, in the figure's own unit.
@@ -158,7 +158,7 @@ def compare(
         for place, text in zip(places, texts, strict=True)
     ]
     return Comparison(
-        names=(f"{a.name}@{a.version[:12]}", f"{b.name}@{b.version[:12]}"),
+        names=(_name(a, b), _name(b, a)),
         a=of_a,
         b=of_b,
         metric=metric,
@@ -168,6 +168,11 @@ def compare(
         disagreements=disagreements,
         notes=(*notes, *_notes(a, b, of_a, of_b)),
     )
+
+
+def _name(model: Model, other: Model) -> str:
+    variant = f" {model.variant}" if model.version == other.version else ""
+    return f"{model.name}@{model.version[:12]}{variant}"
 
 
 def versus(

@@ -113,16 +113,16 @@ def studied(
 def write(room: Path, run: Run, found: Study, log: list[dict[str, Any]]) -> None:
     """Write everything that was measured; it is outside the model's identity."""
     evidence = room / folder.EVIDENCE
-    evidence.mkdir()
-    _write_json(evidence / "metrics.json", run.as_dict())
-    _write_json(evidence / "environment.json", environment())
+    evidence.mkdir(exist_ok=True)
+    write_json(evidence / "metrics.json", run.as_dict())
+    write_json(evidence / "environment.json", environment())
     (evidence / "train.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in log), encoding="utf-8")
     (room / FILE).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     for language in LANGUAGES:
         words = Words(language)
         (evidence / REPORTS[language]).write_text(report.page(run.model.manifest, found, words), encoding="utf-8")
         (evidence / CARDS[language]).write_text(card(run.model.manifest, found, words), encoding="utf-8")
-    (room / folder.MLMODEL).write_text(_mlmodel(run.model), encoding="utf-8")
+    (room / folder.MLMODEL).write_text(mlmodel(run.model), encoding="utf-8")
     folder.write_evidence_hashes(room)
 
 
@@ -157,11 +157,12 @@ def _usual(task: Task, answers: tuple[float, ...], labels: tuple[str, ...]) -> s
     return labels[int(np.argmax(answers))]
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file of evidence."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _mlmodel(model: Model) -> str:
+def mlmodel(model: Model) -> str:
     """MLflow's description of the folder: who loads it. JSON is YAML.
 
     MLflow reads a missing boolean as false, and refuses 0 and 1 and a category of numbers: such columns pass as they are.
@@ -172,7 +173,11 @@ def _mlmodel(model: Model) -> str:
         json.dumps(
             {
                 "flavors": {
-                    "python_function": {"loader_module": "cauce.mlflow", "python_version": platform.python_version()},
+                    "python_function": {
+                        "loader_module": "cauce.mlflow",
+                        "python_version": platform.python_version(),
+                        "config": {"variant": "auto"},  # what is not here, a caller's `model_config` cannot say
+                    },
                     "cauce": {"version": version("cauce"), "model_version": model.version},
                 },
                 "signature": {"inputs": json.dumps(inputs)},

@@ -21,8 +21,10 @@ from cauce.evaluation.evaluate import judge
 from cauce.model.manifest import Task
 from cauce.model.scores import to_scores
 from cauce.recipes import solver
+from cauce.recipes.checkpoint import Checkpoint
 from cauce.recipes.contrast import DOUBT
 from cauce.recipes.features import EVEN, LEAST_ROWS, RARITY, Features, features
+from cauce.recipes.options import Options
 from cauce.runtimes.cells import Tensors
 from cauce.runtimes.linear import WEIGHTS, Linear
 from cauce.text.ngrams import Ngrams
@@ -36,7 +38,8 @@ EPOCHS, TOLERANCE = 200, 1e-3  # texts need about ten; a table of few columns un
 MOST_LABELS = 4096
 MOST_WEIGHTS = 2**28  # 1 GB of them, and twice that for each row's share of each label, in each fit
 
-NAME, RUNTIME, VARIANT = "linear", "linear", "linear"
+RUNTIME, VARIANT = "linear", "linear"
+NORMALIZER = Normalizer()
 
 Fit = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], int, float]  # weights, bias, epochs, gap
 
@@ -50,6 +53,9 @@ class Fitted:
     tensors: Tensors
     log: list[dict[str, Any]] = field(default_factory=list)
     spelling: Spelling | None = None
+    max_tokens: int | None = None
+    notes: tuple[str, ...] = ()
+    stopped: bool = False
 
     def save(self, folder: Path) -> list[str]:
         """Write the weights and the dictionary; returns the names of the files."""
@@ -66,9 +72,14 @@ def train(
     progress: Callable[[float, str], None],
     normalizer: Normalizer,
     spelling: Spelling | None = None,
+    options: Options = Options(),
+    checkpoint: Checkpoint | None = None,
     penalties: tuple[float, ...] = PENALTIES,
 ) -> Fitted:
-    """Fit one model for each penalty and keep the best on dev (see `judge`; of equals, the stronger penalty)."""
+    """Fit one model for each penalty and keep the best on dev (see `judge`; of equals, the stronger penalty).
+
+    There are no options, and nothing is kept on the way: a fit takes seconds.
+    """
     ngrams = Ngrams()
     progress(0.0, "counting n-grams (the first time on a machine, loops are compiled: some seconds)")
     _check_size(data, len(labels))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from pathlib import Path
@@ -17,7 +18,7 @@ from cauce.data.duplicates import overlap
 from cauce.data.read import dataset, read_for
 from cauce.data.split import split
 from cauce.data.tables import read_table
-from cauce.errors import InputError, UnknownName, nearest
+from cauce.errors import InputError
 from cauce.evaluation import abstention
 from cauce.evaluation.abstention import Abstention
 from cauce.evaluation.compare import Given, versus
@@ -29,7 +30,8 @@ from cauce.model import folder, golden
 from cauce.model.manifest import Task
 from cauce.model.model import Model
 from cauce.recipes import evidence
-from cauce.recipes.build import RECIPES, Plan, Progress, build, scores_of
+from cauce.recipes.build import Plan, Progress, build, find, scores_of
+from cauce.recipes.options import parse
 from cauce.recipes.validate import Validation, cross_validate
 from cauce.text.normalize import Normalizer
 from cauce.text.spelling import FILE as SPELLING_FILE
@@ -140,8 +142,11 @@ def train(
     columns: Columns = Columns(),
     seed: int = 0,
     replace: bool = False,
-    normalizer: Normalizer = Normalizer(),
+    normalizer: Normalizer | None = None,
     augment: Augment | None = None,
+    preset: str = "balanced",
+    options: Mapping[str, Any] | None = None,
+    resume: bool = False,
     cv: int | None = None,
     repeats: int = 1,
     progress: Progress = lambda share, what: None,
@@ -157,7 +162,9 @@ def train(
         name: of the model; without it the file's.
         text, label: the columns, where there is one of each; guessed without.
         columns: what else is known of the columns: other inputs, several labels, the time, the task.
-        normalizer: what happens to a text before the model sees it.
+        normalizer: what happens to a text before the model sees it; the recipe's own without.
+        preset: "fast", "balanced" or "best"; `options` go over it: see the recipe's `Options`.
+        resume: go on with a training to `out` that was interrupted, on the same data and with the same options.
         cv: besides, cross-validate with so many folds of `data`, `repeats` times.
         augment: altered copies of the training rows, to train on too; dev and test stay as they are.
         progress: called with the share done (0 to 1) and what is done.
@@ -169,10 +176,11 @@ def train(
 
     """
     start = time.perf_counter()
-    if recipe not in RECIPES:
-        raise UnknownName(f'there is no recipe "{recipe}"', hint=nearest(recipe, RECIPES) or f"recipes: {', '.join(RECIPES)}")
+    module = find(recipe)
+    chosen = parse(module.Options, preset, options)
+    normalizer = normalizer or module.NORMALIZER
     out = Path(out)
-    folder.check_out(out, replace=replace)
+    folder.check_out(out, replace=replace or resume)
     progress(0.0, "reading")
     columns = columns.naming(text, label)
     source = read_table(data)
@@ -184,9 +192,20 @@ def train(
         part.truth(labels)  # an unknown label is told before the training, not after
     if (augment or normalizer.spelling or normalizer.html) and all(one.type != "text" for one in parts["train"].inputs):
         raise InputError("there is no text column to augment, correct or strip", hint="name one with --text")
-    plan = Plan(recipe=recipe, name=name or _name(Path(data)), labels=labels, seed=seed, normalizer=normalizer, augment=augment)
+    keep = out.absolute().with_name(f".{out.name}.training")
+    plan = Plan(
+        recipe=recipe,
+        name=name or _name(Path(data)),
+        labels=labels,
+        seed=seed,
+        normalizer=normalizer,
+        augment=augment,
+        options=chosen,
+        keep=keep,
+        resume=resume,
+    )
     share = 0.3 if cv else 0.9  # of the bar
-    with folder.create(out, replace=replace) as room:
+    with folder.create(out, replace=replace or resume) as room:
         built = build(room, plan, parts["train"], parts["dev"], lambda done, what: progress(done * share, what))
         model, measured = built.model, parts[measured_on]
         progress(share, f"measuring on {measured_on}")
@@ -223,6 +242,8 @@ def train(
         found = found.model_copy(update={"better": run.beats_majority})
         evidence.write(room, run, found, built.log)
         progress(1.0, "writing")
+    if not built.stopped:
+        shutil.rmtree(keep, ignore_errors=True)
     return run
 
 

@@ -64,7 +64,7 @@ def cross_validate(data: Dataset, plan: Plan, number: int, repeats: int, progres
         for fold in range(number):
             held = data.take(np.flatnonzero(places == fold))
             train, dev = split(data.take(np.flatnonzero(places != fold)), INNER, plan.seed + repeat, by="label")
-            scores, thresholds = scores_of(replace(plan, seed=plan.seed + repeat), train, dev, held)
+            scores, thresholds = scores_of(replace(plan, seed=plan.seed + repeat, keep=None), train, dev, held)
             figures = measure(data.task, held.truth(plan.labels), scores, thresholds)(np.ones((1, len(held))))
             for name, value in figures.items():
                 if value.ndim == 1:
