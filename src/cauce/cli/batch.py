@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cauce.cli import options as option
 from cauce.cli import show
+from cauce.cli.models import open_model
 from cauce.errors import InputError, Stopped, UnknownName
 
 if TYPE_CHECKING:
@@ -55,13 +57,12 @@ def batch(
     ] = False,
     shard: Annotated[str | None, typer.Option(help="i/n: of n machines that share OUT, this is the i-th.")] = None,
     finish: Annotated[bool, typer.Option("--finish", help="Only check that all shards are done; write the manifest.")] = False,
-    variant: Annotated[str, typer.Option(help="The model's variant.")] = "auto",
+    variant: option.Variant = "auto",
     json: Annotated[bool, typer.Option("--json", help="The manifest as JSON on stdout.")] = False,
 ) -> None:
     """Score every row of files into a folder. The same command again goes on where a run was stopped."""
     from cauce.batch import run as job
     from cauce.batch.options import Options
-    from cauce.registry.named import load
 
     *files, out = sources
     if not files:
@@ -76,7 +77,7 @@ def batch(
         where=where or "",
         select=select or "",
     )
-    opened = load(model, variant)
+    opened = open_model(model, variant)
     with _stoppable() as stop, _progress() as progress:
         summary = job.run(
             opened,

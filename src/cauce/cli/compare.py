@@ -9,6 +9,7 @@ import typer
 
 from cauce.cli import options, show
 from cauce.cli.models import open_model
+from cauce.errors import InputError
 from cauce.text.visible import visible
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ EXAMPLES = """\b
 Examples:
   cauce compare old/ new/ test.csv
   cauce compare large/ small/ test.csv --margin 0.5     (is the small one worse by more than half a point?)
+  cauce compare model/ model/ dev.csv --variant fp32 --variant int8     (what a variant loses)
   cauce compare old/ new/ test_text.txt --metric accuracy --json"""
 
 WIDTH = 60  # of a text that is shown
@@ -34,12 +36,14 @@ def compare(
     text: Annotated[str | None, typer.Option(help="The column of the text. [default: the models', or guessed]")] = None,
     label: options.Label = None,
     label_delimiter: options.Delimiter = None,
+    variant: options.Variants = None,
     json: Annotated[bool, typer.Option("--json", help="Everything as one JSON document.")] = False,
 ) -> None:
     """Ask two models the same rows, and say whether B is better than A beyond chance."""
     from cauce.api import compare as ask_both
 
-    first, second = open_model(a), open_model(b)
+    of_a, of_b = _variants(variant)
+    first, second = open_model(a, of_a), open_model(b, of_b)
     found = ask_both(first, second, data, metric=metric, margin=margin, text=text, label=label, label_delimiter=label_delimiter)
     if json:
         show.as_json(found.as_dict())
@@ -64,8 +68,22 @@ def compare(
             ],
         )
     show.say(f"\n{found.verdict}")
-    better = b if found.better == "b" else a
-    show.next_command(f"cauce evaluate {shlex.quote(better)} {shlex.quote(data)}")
+    better, which = (b, of_b) if found.better == "b" else (a, of_a)
+    chosen = "" if which == "auto" else f" --variant {shlex.quote(which)}"
+    show.next_command(f"cauce evaluate {shlex.quote(better)} {shlex.quote(data)}{chosen}")
+
+
+def _variants(given: list[str] | None) -> tuple[str, str]:
+    """The variants of A and of B.
+
+    Raises:
+        InputError: more than two.
+
+    """
+    several = given or ["auto"]
+    if len(several) > 2:
+        raise InputError(f"--variant is given {len(several)} times", hint="give it once for both, or for A and for B")
+    return several[0], several[-1]
 
 
 def _signed(found: Comparison, name: str) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import time
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cauce.cli import show
+from cauce.cli import options, show
 from cauce.cli.models import open_model
+
+if TYPE_CHECKING:
+    from cauce.model.choice import Candidate
 
 EXAMPLES = """\b
 Examples:
@@ -20,13 +24,14 @@ Examples:
 
 def doctor(
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A model to examine too: a folder or a name.")] = None,
+    variant: options.Variant = "auto",
     json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
 ) -> None:
     """Examine this machine and, if named, a model."""
     findings = _machine()
     if not json:
         show.table(("what", "state", "hint"), findings)
-    examined = _model(model) if model is not None else []
+    examined = _model(model, variant) if model is not None else []
     if json:
         show.as_json([{"what": what, "state": state, "hint": hint} for what, state, hint in findings + examined])
     elif examined:
@@ -35,6 +40,7 @@ def doctor(
 
 
 def _machine() -> list[tuple[str, str, str]]:
+    from cauce.model import processor
     from cauce.settings import settings
     from cauce.text import compiled, threads
 
@@ -46,6 +52,7 @@ def _machine() -> list[tuple[str, str, str]]:
             f"{threads.threads()} (available: {threads.available()})",
             "" if settings().threads is None else "set by CAUCE_THREADS",
         ),
+        ("processor", processor.name(), ""),
         ("home", str(settings().home), ""),
     ]
     folder = compiled.cache_folder()
@@ -59,15 +66,29 @@ def _machine() -> list[tuple[str, str, str]]:
     return findings + [_extra(extra, packages) for extra, packages in sorted(_extras().items())]
 
 
-def _model(name: str) -> list[tuple[str, str, str]]:
+def _model(name: str, variant: str) -> list[tuple[str, str, str]]:
+    from cauce.model import choice
+    from cauce.registry import named
+
     start = time.perf_counter()
-    opened = open_model(name)
+    opened = open_model(name, variant)
+    seconds = time.perf_counter() - start
+    candidates, notes = ([], []) if name == "echo" else choice.survey(named.find(name).folder, opened.version)
     return [
         ("model", f"{opened.name}@{opened.version}", ""),
         ("labels", ", ".join(opened.labels), ""),
-        ("variant", opened.variant, ""),
-        ("hashes and golden rows", f"right, loaded in {time.perf_counter() - start:.2f} s", ""),
+        ("variant", opened.variant, "" if variant == "auto" else "as asked for"),
+        ("hashes and golden rows", f"right, loaded in {seconds:.2f} s", ""),
+        *((f"variant {one.name}", one.state, _mend(one, name)) for one in candidates),
+        *(("measurement", note, "") for note in notes),
     ]
+
+
+def _mend(one: Candidate, name: str) -> str:
+    """What to do about a variant that `auto` does not serve."""
+    if one.gate is not None:
+        return ""
+    return f"cauce optimize {shlex.quote(name)}"
 
 
 def _extras() -> dict[str, list[str]]:

@@ -29,13 +29,15 @@ def evaluate(
         typer.Option(help="Find the lowest score at which this share of the answers is right; rows under it get no label."),
     ] = None,
     min_score: Annotated[float | None, typer.Option(help="Measure the answers of this score or more.")] = None,
+    variant: options.Variant = "auto",
     json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
     """Measure a model on labeled rows, with intervals."""
     from cauce.api import abstain
     from cauce.api import evaluate as measure
+    from cauce.runtimes.base import Explains
 
-    opened = open_model(model)
+    opened = open_model(model, variant)
     report = measure(opened, data, text=text, label=label, label_delimiter=label_delimiter)
     sure = None
     if precision is not None or min_score is not None:
@@ -66,4 +68,5 @@ def evaluate(
         show.say(f"\nwith --min-score {sure.min_score:.4g}, {sure.coverage} of the rows get a label{right}")
     elif precision is not None:
         show.say(f"\nno score was shown to make {precision:.0%} of the answers right: more rows, or a better model, may")
-    show.next_command(f"cauce predict {shlex.quote(model)} --explain TEXT")
+    explain = " --explain" if isinstance(opened.runtime, Explains) else ""
+    show.next_command(f"cauce predict {shlex.quote(model)}{explain} TEXT")

@@ -9,7 +9,25 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cauce.cli import batch, check, compare, doctor, evaluate, init, label, models, predict, report, show, train
+from cauce.cli import (
+    batch,
+    check,
+    compare,
+    doctor,
+    embed,
+    evaluate,
+    export,
+    import_,
+    init,
+    label,
+    models,
+    optimize,
+    predict,
+    report,
+    show,
+    train,
+    vectors,
+)
 from cauce.errors import CauceError, Interrupted
 
 
@@ -71,9 +89,14 @@ app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("report", epilog=report.EXAMPLES)(report.report)
+app.command("optimize", epilog=optimize.EXAMPLES)(optimize.optimize)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("batch", epilog=batch.EXAMPLES)(batch.batch)
+app.command("embed", epilog=embed.EXAMPLES)(embed.embed)
 app.add_typer(models.app, name="models")
+app.command("import", epilog=import_.EXAMPLES)(import_.import_)
+app.command("export", epilog=export.EXAMPLES)(export.export)
+app.add_typer(vectors.app, name="vectors")
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
 

@@ -46,8 +46,8 @@ app = typer.Typer(
 )
 
 
-def open_model(name: str) -> Model:
-    """Open a model by any of its names, and say so where a folder hides a registered one.
+def open_model(name: str, variant: str = "auto") -> Model:
+    """Open a model by any of its names. Says where a folder hides a registered one, and why a variant does not serve.
 
     Raises:
         CauceError: as `cauce.load`.
@@ -56,11 +56,12 @@ def open_model(name: str) -> Model:
     from cauce.registry import named
 
     if name == "echo":
-        return named.load(name)
+        return named.load(name, variant)
     place = named.find(name)
-    if place.note:
-        show.note(place.note)
-    return named.open_place(place)
+    opened = named.open_place(place, variant)
+    for note in filter(None, (place.note, *opened.notes)):
+        show.note(note)
+    return opened
 
 
 @app.command()
@@ -71,9 +72,13 @@ def register(
     json: Json = False,
 ) -> None:
     """Copy a model folder into the registry, once it has proven that it answers as it was saved."""
+    from cauce.model import choice
     from cauce.registry.registry import Registry
 
     version, new = Registry().register(name, folder, actor=actor)
+    for one in choice.survey(folder, version.version)[0]:
+        if one.variant is None:
+            show.note(f"the variant {one.name} was left behind; it is {visible(one.state)}")
     if json:
         show.as_json({**version.as_dict(), "new": new})
         return
@@ -116,7 +121,7 @@ def show_(
     json: Json = False,
 ) -> None:
     """Show a version: what it is, what was measured, who registered it."""
-    from cauce.model import folder
+    from cauce.model import choice, folder
     from cauce.registry.diff import metrics
     from cauce.registry.registry import Registry
 
@@ -125,9 +130,13 @@ def show_(
     registry.check_folder(version)
     manifest = folder.read(version.folder)
     measured = metrics(version.folder)
+    candidates, notes = choice.survey(version.folder, version.version)
     if json:
-        show.as_json({**version.as_dict(), "manifest": manifest.model_dump(mode="json"), "metrics": measured})
+        known = {"manifest": manifest.model_dump(mode="json"), "metrics": measured}
+        show.as_json({**version.as_dict(), **known, "variants": [one.as_dict() for one in candidates]})
         return
+    for note in notes:
+        show.note(note)
     figures = {name: value for name, value in measured.items() if isinstance(value, dict) and "value" in value}
     shown = [
         ("version", version.version),
@@ -138,6 +147,7 @@ def show_(
         ("labels", visible(", ".join(manifest.labels))),
         ("recipe", f"{manifest.recipe.name}, {manifest.data.rows} rows"),
         ("folder", str(version.folder)),
+        *((f"variant {one.name}", visible(one.state)) for one in candidates),
         *((name, f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]") for name, value in figures.items()),
     ]
     show.table(("what", "value"), shown)

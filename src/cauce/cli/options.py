@@ -1,4 +1,4 @@
-"""The options that say what the columns of a file are: the same ones for every command that reads labeled rows."""
+"""Options of several commands: which variant of a model answers, and what the columns of a file of labeled rows are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from cauce.model.manifest import Task
 
 Names = list[str] | None
+
+Variant = Annotated[
+    str, typer.Option("--variant", help="Which variant answers. auto: the best that is proven on this processor.")
+]
+Variants = Annotated[
+    Names,
+    typer.Option("--variant", help="Which variant answers; given twice: of A, then of B. [default: auto]", show_default=False),
+]
 
 Text = Annotated[
     Names, typer.Option("--text", help="A column of texts; may be given more than once. [default: guessed]", show_default=False)
@@ -64,3 +72,18 @@ def columns(
     )
     known = cast("Task | None", task)
     return Columns(texts, categories, numbers, booleans, ignored, labels, time, id_, label_delimiter, known)
+
+
+def settings(given: list[str] | None) -> dict[str, str]:
+    """What `--set NAME=VALUE` says, by name.
+
+    Raises:
+        InputError: one without a value.
+
+    """
+    from cauce.errors import InputError
+
+    for one in given or ():
+        if not all(one.partition("=")):
+            raise InputError(f'"--set {one}" names no value', hint="write it as: --set epochs=3")
+    return dict(one.split("=", 1) for one in given or ())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from cauce.cli import show
+from cauce.cli import options, show
 from cauce.cli.models import open_model
 from cauce.errors import InputError
 
@@ -42,11 +42,12 @@ def predict(
     min_score: Annotated[
         float, typer.Option(help="Give no label where the best score is lower; `cauce evaluate --precision` finds one.")
     ] = 0.0,
+    variant: options.Variant = "auto",
     explain: Annotated[bool, typer.Option("--explain", help="Show what each word added to the label's logit.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Label texts. From a pipe (`-`) it streams: one JSON line for each line that comes."""
-    opened = open_model(model)
+    opened = open_model(model, variant)
     if "-" in texts and len(texts) > 1:
         raise InputError("`-` stands alone: it reads the texts from a pipe", hint="give either - or texts")
     if texts == ["-"]:

@@ -17,7 +17,9 @@ Examples:
   cauce train messages.csv --cv 5 --out messages/
   cauce train customers.csv --label bought --ignore duration --ignore customer_id
   cauce train tickets.csv --text subject --text body --category product --label tags --label-delimiter ";"
-  cauce train train_text.txt --dev val_text.txt --test test_text.txt --out emotion/"""
+  cauce train train_text.txt --dev val_text.txt --test test_text.txt --out emotion/
+  cauce train reviews.csv --recipe transformer --preset best --out reviews/
+  cauce train reviews.csv --recipe lstm --teacher reviews/ --unlabelled more.csv --out small/"""
 
 
 def train(
@@ -26,7 +28,24 @@ def train(
     test: Annotated[
         str | None, typer.Option(help="Rows that only the final figures are made of. [default: a part of DATA]")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="How to train.")] = "linear",
+    recipe: Annotated[str, typer.Option(help="How to train: linear, transformer or lstm. [extra: train]")] = "linear",
+    preset: Annotated[str, typer.Option(help="How much work goes into it: fast, balanced or best.")] = "balanced",
+    base: Annotated[
+        str | None, typer.Option(help="transformer: the encoder, a folder or a hub id. [default: the packaged MiniLM]")
+    ] = None,
+    tune: Annotated[str | None, typer.Option(help="transformer: full, top:N, head or freeze:N layers. [default: full]")] = None,
+    embeddings: Annotated[
+        str | None,
+        typer.Option(help="lstm: a file of word vectors, an encoder, learnt, cbow or skip-gram. [default: minilm]"),
+    ] = None,
+    teacher: Annotated[str | None, typer.Option(help="Of a network: a model whose scores are learnt too.")] = None,
+    unlabelled: Annotated[str | None, typer.Option(help="Of a network: texts that only the teacher labels.")] = None,
+    device: Annotated[str | None, typer.Option(help="Of a network: cpu or cuda. [default: cpu]")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Another option of the recipe; may be given more than once."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training to OUT that was interrupted.")] = False,
     out: Annotated[Path, typer.Option(help="The model folder to write.")] = Path("model"),
     name: Annotated[str | None, typer.Option(help="The model's name, part of its version. [default: the file's]")] = None,
     text: options.Text = None,
@@ -54,10 +73,19 @@ def train(
 ) -> None:
     """Train a model from a labeled file and write its folder."""
     from cauce.data.augment import Augment
+    from cauce.recipes.build import find
     from cauce.recipes.train import BASELINES
     from cauce.recipes.train import train as run_training
-    from cauce.text.normalize import Normalizer
+    from cauce.runtimes.base import Explains
 
+    named = {
+        "base": base,
+        "tune": tune,
+        "embeddings": embeddings,
+        "teacher": teacher,
+        "unlabelled": unlabelled,
+        "device": device,
+    }
     with show.bar() as progress:
         run = run_training(
             data,
@@ -67,7 +95,10 @@ def train(
             out=out,
             name=name,
             columns=options.columns(text, label, category, number, boolean, ignore, time, id_, label_delimiter, task),
-            normalizer=Normalizer(html=html, spelling=spelling),
+            normalizer=find(recipe).NORMALIZER.model_copy(update={"html": html, "spelling": spelling}),
+            preset=preset,
+            options=options.settings(settings) | {key: value for key, value in named.items() if value is not None},
+            resume=resume,
             augment=Augment.parse(augment) if augment else None,
             cv=cv,
             repeats=repeats,
@@ -91,4 +122,5 @@ def train(
     figures = [(name, *(str(of.get(name, "")) for of in columns.values())) for name in run.report.metrics]
     show.table((f"on {run.measured_on}, with 95 % interval", *columns), figures)
     show.say(f"\n{run.verdict}")
-    show.next_command(f"cauce predict {shlex.quote(f'{out}/')} --explain -- {shlex.quote(run.example)}")
+    explain = "--explain " if isinstance(run.model.runtime, Explains) else ""
+    show.next_command(f"cauce predict {shlex.quote(f'{out}/')} {explain}-- {shlex.quote(run.example)}")
