@@ -1,6 +1,7 @@
 # Two commands on a fresh machine (python3 and make): `make demo` runs the main job, `make test` passes the tests.
 PYTHON ?= python3
 BIN := .venv/bin
+BASE := .venv/.base
 READY := .venv/.ready
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 DEMO := demo
@@ -10,13 +11,18 @@ TWEETS := ../shared/data/tweeteval/emotion
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt
+$(BASE): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv || { echo "python3 has no venv: on Debian, apt-get install python3-venv"; exit 1; }
+	$(PIP) --editable .
+	touch $@
+
+# What the tests need besides: PyTorch alone is 750 MB, so the demo does without.
+$(READY): $(BASE)
 	$(PIP) --editable '.[dev]'
 	touch $@
 
 # From a labeled file to a model, its figures, and answers; then the same with real tweets, where they are.
-demo: setup
+demo: $(BASE)
 	$(BIN)/cauce train examples/data/messages.csv --out $(DEMO)/messages --replace
 	$(BIN)/cauce predict $(DEMO)/messages "No está nada mal, me encanta 😍" --explain
 	$(BIN)/cauce predict $(DEMO)/messages "Brilliant, the app logged me out again." "¿A qué hora abre la sucursal?"
@@ -30,8 +36,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two processes, a file each: what a file's tests share is made once. Alone the tests would take twice as long.
 test: lint
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
 
 prove: setup
 	$(BIN)/pytest -m prove --timeout=1200
@@ -44,6 +51,7 @@ docs: setup
 	$(BIN)/python docs/reference/generate.py
 	$(BIN)/python docs/figures.py
 	$(BIN)/python docs/results.py
+	$(BIN)/python docs/images/make_variants.py
 
 clean:
 	rm -rf .venv $(DEMO) dist .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""Make quality.md and speed.md, and the tables of the READMEs and guides, from benchmarks/results. `make docs` runs it.
+"""Make the pages of figures, and the tables of the READMEs and guides, from benchmarks/results. `make docs` runs it.
 
 A table stands between two comments: <!-- begin: labeling --> and <!-- end -->. What was not measured is said to be missing.
 """
@@ -36,6 +36,20 @@ What a smaller model would cost, on dev: points of the data set's figure against
 *dropped* buckets are gone; *silenced* ones still count in a text's length. Cauce writes 16-bit weights, and leaves none out:
 [why](design-notes.md#the-linear-weights-are-16-bit-whole-numbers).
 """
+
+OF_FORMS = """\
+`fp32` is a transformer as it was saved; `int8`, `bf16` and the one of fewer layers are its variants, made by `cauce optimize`,
+here without a gate: what it would keep out is shown too. `linear`, `lstm` and `taught` (an LSTM that learns from the
+transformer) are models of their own. All answer the same texts in turns: read, cut into tokens, computed, scored.
+"""
+
+OF_NETWORKS = """\
+`transformer` is the packaged MiniLM with its defaults, `lstm` the LSTM recipe with its own, `taught` an LSTM that learned from
+the transformer of the same seed and, but for sentiment, from tweets without labels. One set of defaults for every data set. A
+figure is the mean of its seeds; intervals are paired bootstraps of the rows. Published figures of other models on the same test
+rows are on [the page of the linear recipe](quality.md).
+"""
+KINDS_OF_NETWORKS = ("transformer", "lstm", "taught")
 
 # Of the test parts, as their authors published them: Barbieri et al., "TweetEval", 2020, with its public leaderboard, and
 # Barbieri et al., "XLM-T", 2022.
@@ -167,6 +181,64 @@ def speed(found: dict[str, Any]) -> str:
     )
 
 
+def variants_page() -> str:
+    """Quality against speed, of every form of a model."""
+    found = result("variants")
+    if not found:
+        return "# Quality and speed of every form\n\n" + MISSING
+    rows = (
+        (
+            name,
+            value([100 * one["quality"][end] for end in ("value", "low", "high")]),
+            rate(one["texts_per_second"]),
+            f"{one['p50_ms']:.2f} / {one['p95_ms']:.2f}",
+            one["megabytes"],
+            "one row a call" if one["batching"] == "single" else "any",
+        )
+        for name, one in found["forms"].items()
+    )
+    figure = f"{found['metric']} on {found['part']}"
+    heads = ("form", figure, "texts a second", "one text, ms (p50 / p95)", "MB", "batches")
+    load, times = [found["load"][when][0] for when in ("before", "after")], found["times_test_was_read"]
+    return "\n".join(
+        (
+            "# Quality and speed of every form\n",
+            f"![{figure} of {found['data']} against texts a second](images/variants.svg)\n",
+            OF_FORMS,
+            f"{found['data']}, {found['rows']:,} rows of {found['part']}, {found['threads']} threads.",
+            "In brackets the 95 % interval.\n",
+            table(heads, rows),
+            f"Runs that read the test part are counted: {times} so far. Load of the machine before and after: {load[0]}",
+            f"and {load[1]}; above the number of threads, others were using it. Made by `benchmarks/variants.py` on",
+            f"{found['processor']}. What passes on your data and processor: [Optimize a network](guides/optimize.md).\n",
+        )
+    )
+
+
+def networks_page() -> str:
+    """How good transformer and LSTM are, of several seeds each."""
+    found = result("networks")
+    parts = ["# How good the networks are\n"]
+    if not found:
+        return "\n".join([*parts, MISSING])
+    parts.append(OF_NETWORKS)
+    for part in [part for part in ("test", "dev") if found[part]]:
+        rows = []
+        for name, one in found[part].items():
+            kinds = [kind for kind in KINDS_OF_NETWORKS if kind in one]
+            for kind in kinds:
+                mine = one[kind]
+                minutes = f"{max(mine['minutes']):.1f}" if part == "test" else ""
+                rows.append((name, one["metric"], kind, value(mine["figure"]), len(mine["seeds"]), minutes))
+            if "taught_over_lstm" in one:
+                rows.append((name, one["metric"], "taught less lstm", difference(one["taught_over_lstm"]), "", ""))
+        heads = ("data", "figure", "model", "points [95 % interval]", "seeds", "longest training, minutes")
+        parts += [f"## On {part}\n", table(heads, rows)]
+    times = found["times_test_was_read"]
+    parts.append(f"Runs that read the test parts: {times}. Made by `benchmarks/networks.py` on {found['processor']}.\n")
+    return "\n".join(parts)
+
+
 def quality_in_short(language: int) -> str:
     """The READMEs' table: on test where that was measured."""
     found = result("quality")
@@ -232,7 +304,12 @@ def augmentation() -> str:
     return table(("data", "measured on", "with", "asked", "without it", "with it", "difference"), rows)
 
 
-WHOLE: dict[str, Callable[[], str]] = {"quality.md": quality_page, "speed.md": speed_page}
+WHOLE: dict[str, Callable[[], str]] = {
+    "quality.md": quality_page,
+    "speed.md": speed_page,
+    "variants.md": variants_page,
+    "networks.md": networks_page,
+}
 TABLES: dict[str, Callable[[], str]] = {
     "quality": lambda: quality_in_short(0),
     "calidad": lambda: quality_in_short(1),

@@ -1,4 +1,4 @@
-"""Make the reference pages from the code: settings.md, errors.md, commands.md. `make docs` runs it, a test holds it."""
+"""Make the reference pages from the code: settings, errors, commands, recipes. `make docs` runs it, a test holds it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from pathlib import Path
 
 from cauce import errors
 from cauce.model.rows import MEANINGS
+from cauce.recipes.build import RECIPES, find
 from cauce.settings import Settings
 
 HERE = Path(__file__).parent
 HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
 MODELS = ("register", "list", "show", "promote", "rollback", "history", "diff", "quarantine", "prune", "alias", "mirror")
 COMMANDS = (
-    *("init", "label", "check", "train", "evaluate", "compare", "report", "predict", "batch"),
+    *("init", "label", "check", "train", "evaluate", "compare", "report", "optimize", "predict", "batch", "embed"),
     *("models", *(f"models {name}" for name in MODELS)),
-    "doctor",
+    *("vectors", "vectors train", "vectors near"),
+    *("import", "export", "doctor"),
 )
 PIPE = {"line_too_long": "a line of a pipe is over `max_line_bytes`"}
 
@@ -66,7 +68,32 @@ def commands_page() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page, "commands.md": commands_page}
+def recipes_page() -> str:
+    """The options of every recipe, and what its presets change."""
+    lines = [
+        "# Recipes",
+        "",
+        "`cauce train DATA --recipe NAME --preset PRESET --set OPTION=VALUE`. An option goes before the preset.",
+        "",
+    ]
+    for name in RECIPES:
+        kind = find(name).Options
+        lines += [f"## {name}", ""]
+        if not kind.model_fields:
+            lines += ["No options: what there is to choose is chosen on dev.", ""]
+            continue
+        lines += ["| option | default | what it is |", "|---|---|---|"]
+        for option, field in kind.model_fields.items():
+            default = "none" if field.default is None else f"`{field.default}`"
+            lines.append(f"| `{option}` | {default} | {field.description} |")
+        changes = {
+            preset: ", ".join(f"`{key}={value}`" for key, value in given.items()) for preset, given in kind.PRESETS.items()
+        }
+        lines += ["", *(f"- `--preset {preset}`: {given or 'the defaults'}." for preset, given in changes.items()), ""]
+    return "\n".join(lines)
+
+
+PAGES = {"settings.md": settings_page, "recipes.md": recipes_page, "errors.md": errors_page, "commands.md": commands_page}
 
 
 if __name__ == "__main__":
