@@ -9,7 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -19,11 +19,22 @@ import pytest
 
 import cauce
 from cauce.data.columns import Columns
+from cauce.model import golden, variants
+from cauce.model.files import describe
+from cauce.model.gates import Gate, Gates
+from cauce.model.manifest import Calibration, Data, Input, Limits, Manifest, Recipe
+from cauce.model.model import Model
+from cauce.model.variant import Variant
+from cauce.runtimes.base import open_runtime
+from cauce.settings import settings
+from cauce.text.normalize import Normalizer
 
 ROOT = Path(__file__).parent.parent
 MESSAGES = ROOT / "examples" / "data" / "messages.csv"
 THINGS = ("camisa", "zapato", "libro", "taza", "lámpara", "silla", "reloj")
 SHARED = ROOT.parent / "shared" / "data"
+GOOD, BAD = ("good", "great", "lovely", "fine"), ("bad", "awful", "broken", "slow")
+WORDS = ("parcel", "app", "bank", "train", "phone", "shop", "the", "is", "was", "very", "my", "so")
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +108,165 @@ def task_folders(model_folder: Path, orders: Path, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="session")
+def varied_folder(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of the example messages with a variant `copy`, which answers as it does. Read-only by convention."""
+    room = tmp_path_factory.mktemp("varied")
+    folder = Path(shutil.copytree(model_folder, room / "model"))
+    (room / "files").mkdir()
+    (room / "files" / "table.bin").write_bytes(bytes(range(256)))
+    version = cauce.load(folder).version
+    made = Variant(name="copy", version=version, runtime="linear", batching="free", precision="fp32")
+    variants.add(folder, made, room / "files")
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A machine's state of its own."""
+    monkeypatch.setenv("CAUCE_HOME", str(tmp_path / "home"))
+    settings.cache_clear()
+    yield tmp_path / "home"
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def measured() -> Callable[..., Gates]:
+    """A measurement of variants of a folder on this processor: `measured(folder, copy={"gain": 2.0})`."""
+
+    def made(folder: Path, *, target: str = "latency", processor: str = "", **given: dict[str, Any]) -> Gates:
+        told = {"passed": True, "loss": 0.1, "gain": 1.5}
+        gates = [Gate(variant=name, **{"seal": variants.read(folder, name).seal, **told, **one}) for name, one in given.items()]
+        elsewhere = {"processor": processor, "processor_name": processor} if processor else {}
+        version = json.loads((folder / "cauce.json").read_bytes())["version"]
+        return Gates(version=version, target=target, max_loss=0.5, gates=tuple(gates), **elsewhere)  # type: ignore[arg-type]
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of two layers with random weights, as graphs in the folders `labels` (3 of them) and `vectors`."""
+    import onnx
+    import torch
+    from transformers import BertConfig, BertModel
+
+    from cauce.recipes import graph
+    from cauce.recipes.network import mean_of_tokens
+
+    room = tmp_path_factory.mktemp("encoder")
+    tokenizer = wordpiece()
+    torch.manual_seed(7)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = BertModel(config, add_pooling_layer=False)
+            self.head = torch.nn.Linear(32, 3)
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[Any, ...]:
+            hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            pooled = mean_of_tokens(hidden, attention_mask)
+            return 3 * self.head(pooled), pooled, hidden  # scores that differ from text to text
+
+    (room / "labels").mkdir()
+    graph.write(Net().eval(), room / "labels")
+    tokenizer.save(str(room / "labels" / "tokenizer.json"))
+    shutil.copytree(room / "labels", room / "vectors")
+    model = onnx.load(str(room / "vectors" / "model.onnx"), load_external_data=False)
+    del model.graph.output[0]
+    (room / "vectors" / "model.onnx").write_bytes(model.SerializeToString())
+    return room
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> bytes:
+    """The `tokenizer.json` of the tiny encoder."""
+    content: str = wordpiece().to_str()
+    return content.encode()
+
+
+def wordpiece() -> Any:
+    """A tokenizer of the letters, and of the words of the example messages."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    with MESSAGES.open(encoding="utf-8", newline="") as file:
+        words = sorted({word for row in csv.DictReader(file) for word in row["text"].lower().split() if word.isalpha()})
+    letters = "abcdefghijklmnopqrstuvwxyzñ0123456789.,:;!?¡¿@#'\"-()"
+    known = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters), *words]
+    vocabulary = {token: number for number, token in enumerate(dict.fromkeys(known))}
+    tokenizer: Any = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(strip_accents=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    specials = [(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=specials)
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def write_encoder(tiny_encoder: Path) -> Callable[..., Path]:
+    """Write a model folder around the tiny encoder: `write_encoder(out, runtime, **fields of the manifest)`."""
+
+    def write(out: Path, runtime: str = "onnx", **fields: Any) -> Path:
+        vectors = fields.get("task") == "embedding"
+        shutil.copytree(tiny_encoder / ("vectors" if vectors else "labels"), out)
+        told: dict[str, Any] = {
+            "name": "tiny",
+            "task": "classification",
+            "labels": () if vectors else ("negative", "neutral", "positive"),
+            "inputs": (Input(name="text", type="text"),),
+            "normalizer": Normalizer(),
+            "limits": Limits(max_tokens=24),
+            "calibration": Calibration(),
+            "runtime": runtime,
+            "variant": "fp32",
+            "recipe": Recipe(name="transformer", parameters={}, seed=7),
+            "data": Data(sha256="", rows=0),
+        }
+        files = ["model.onnx", "weights.safetensors", "tokenizer.json"]
+        manifest = Manifest(**told | fields, files=describe(out, files))
+        (out / "cauce.json").write_bytes(manifest.render())
+        draft = Model(manifest, open_runtime(runtime, out, "fp32"))
+        golden.write(draft, out / "golden.jsonl", [{"text": text} for text in golden.HARD_TEXTS])
+        sealed = manifest.model_copy(update={"files": describe(out, [*files, "golden.jsonl"])})
+        (out / "cauce.json").write_bytes(sealed.render())
+        return out
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def encoder_folders(write_encoder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A model with labels of each runtime over tokens, and one that gives vectors alone. Read-only by convention."""
+    room = tmp_path_factory.mktemp("encoders")
+    folders = {runtime: write_encoder(room / runtime, runtime) for runtime in ("onnx", "openvino")}
+    return {**folders, "vectors": write_encoder(room / "vectors", task="embedding")}
+
+
+@pytest.fixture(scope="session")
+def tiny_rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Labeled rows for a tiny network: those to train on, and others to choose by."""
+    room = tmp_path_factory.mktemp("rows")
+    return {"train": write_rows(room / "train.csv", 600, 0), "dev": write_rows(room / "dev.csv", 200, 1)}
+
+
+@pytest.fixture(scope="session")
+def tiny_network(tmp_path_factory: pytest.TempPathFactory, tiny_rows: dict[str, Path]) -> Path:
+    """A transformer of four layers that has learned a simple thing. Read-only by convention: copy it before changing it."""
+    room = tmp_path_factory.mktemp("network")
+    options = {"base": str(write_base(room / "base")), "epochs": 3, "rate": 3e-3, "max_tokens": 32, "precision": "fp32"}
+    cauce.train(tiny_rows["train"], dev=tiny_rows["dev"], recipe="transformer", out=room / "model", options=options)
+    return room / "model"
+
+
+@pytest.fixture(scope="session")
 def cauce_command() -> Callable[..., subprocess.CompletedProcess[bytes]]:
     """Run the real command."""
 
@@ -118,6 +288,39 @@ def unprivileged() -> list[str]:
         pytest.skip("runs as root, and setpriv is not here to give up root's rights")
     rights = "-dac_override,-dac_read_search"
     return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
+
+
+def write_rows(path: Path, rows: int, seed: int) -> Path:
+    """Sentences that are good or bad by one word, one in ten mislabeled, so that nobody is always right."""
+    random = Random(seed)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for number in range(rows):
+            label = random.choice(("bad", "good"))
+            words = [random.choice(WORDS) for _ in range(random.randint(1, 12))]
+            words.insert(random.randrange(len(words) + 1), random.choice(GOOD if label == "good" else BAD))
+            other = "bad" if label == "good" else "good"
+            writer.writerow([f"{' '.join(words)} {number}", other if random.random() < 0.1 else label])
+    return path
+
+
+def write_base(folder: Path) -> Path:
+    """An encoder as transformers writes it, that has learned nothing yet."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *GOOD, *BAD, *WORDS]
+    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    ends = [("[CLS]", 2), ("[SEP]", 3)]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=64, max_position_embeddings=64, **sizes)).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
 
 
 @pytest.hookimpl(wrapper=True)

@@ -27,8 +27,9 @@ Row = dict[str, Any]
 Answer = tuple[str | None, list[str] | None, str | None, dict[str, float]]  # label, labels, error, scores
 Mode = Callable[[Path, str, list[Row]], list[Answer]]
 
-TOLERANCE = {"linear": 1e-6}
-KINDS = ["one text", "multilabel", "regression", "mixed", "table"]
+TOLERANCE = {"linear": 1e-6, "fp32": 1e-6}
+LINEAR = ["one text", "multilabel", "regression", "mixed", "table"]
+ENCODERS = ["onnx", "openvino"]
 
 
 def answers_of(predictions: cauce.Predictions) -> list[Answer]:
@@ -75,7 +76,7 @@ def command_line(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
     """Through a pipe: one JSON line for each line."""
     sent = "".join(json.dumps(row) + "\n" for row in rows)
     done = subprocess.run(
-        [sys.executable, "-m", "cauce", "predict", str(folder), "-"],
+        [sys.executable, "-m", "cauce", "predict", str(folder), "-", "--variant", variant],
         input=sent.encode(),
         capture_output=True,
         timeout=60,
@@ -189,9 +190,15 @@ def texts(messages: Path, real_data: Callable[[str], Path]) -> list[str]:
     return [*own, *tweets, "", "   ", "\u3000", "a" * 60_000, "\ud800 lone surrogate"]
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def folder(request: pytest.FixtureRequest, task_folders: dict[str, Path]) -> Path:
-    return task_folders[request.param]
+@pytest.fixture(scope="module", params=LINEAR + ENCODERS)
+def folder(request: pytest.FixtureRequest) -> Path:
+    folders: dict[str, Path] = request.getfixturevalue("encoder_folders" if request.param in ENCODERS else "task_folders")
+    return folders[request.param]
+
+
+@pytest.fixture(scope="module")
+def variant(folder: Path) -> str:
+    return cauce.load(folder).variant
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +231,6 @@ def expected(folder: Path, shuffled_rows: list[Row]) -> list[Answer]:
     return [back[i] for i in range(len(order))]
 
 
-@pytest.mark.parametrize("variant", ["linear"])
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.__name__)
 def test_every_mode_gives_the_same_answer(
     mode: Mode, variant: str, folder: Path, shuffled_rows: list[Row], expected: list[Answer]
@@ -234,7 +240,8 @@ def test_every_mode_gives_the_same_answer(
         kept = [i for i, row in enumerate(rows) if "\ud800" not in "".join(v for v in row.values() if isinstance(v, str))]
         rows, wanted = [rows[i] for i in kept], [wanted[i] for i in kept]
     if mode is BATCH_CSV:
-        rows = [as_training_reads(row, cauce.load(folder)) for row in rows]
+        model = cauce.load(folder)
+        rows = [as_training_reads(row, model) for row in rows]
         wanted = python(folder, variant, rows)
     given = mode(folder, variant, rows)
     assert len(given) == len(wanted)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from cauce.model.manifest import _render
+from cauce.model.sealed import render
 
 CAUCE = [sys.executable, "-m", "cauce"]
 FOLLOW = """
@@ -50,7 +50,7 @@ def folders(model_folder: Path, tmp_path: Path) -> list[Path]:
     """Two model folders of different versions."""
     other = Path(shutil.copytree(model_folder, tmp_path / "other"))
     fields = json.loads((other / "cauce.json").read_text("utf-8"))
-    (other / "cauce.json").write_bytes(_render({**fields, "name": "other"}))
+    (other / "cauce.json").write_bytes(render({**fields, "name": "other"}))
     return [model_folder, other]
 
 

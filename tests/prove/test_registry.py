@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 import cauce
-from cauce.model.manifest import _render
+from cauce.model import variants
+from cauce.model.sealed import render
+from cauce.model.variant import Variant
 from cauce.registry.names import Reference
 from cauce.registry.registry import Registry
 
@@ -53,9 +55,12 @@ mlflow.set_registry_uri(url)
 found = {one.tags["cauce.version"]: one for one in client.search_model_versions("name = 'm'")}
 aliases = {alias: client.get_model_version("m", number).tags["cauce.version"]
            for alias, number in client.get_registered_model("m").aliases.items()}
-answer = mlflow.pyfunc.load_model("models:/m@champion").predict(pandas.DataFrame({"text": [text]}))
+frame = pandas.DataFrame({"text": [text]})
+answer = mlflow.pyfunc.load_model("models:/m@champion").predict(frame)
+varied = mlflow.pyfunc.load_model("models:/m@champion", model_config={"variant": "copy"}).predict(frame)
 quarantined = {version: one.tags["cauce.quarantine"] for version, one in found.items()}
-print(json.dumps({"versions": quarantined, "aliases": aliases, "label": answer.label[0]}))
+print(json.dumps({"versions": quarantined, "aliases": aliases, "label": answer.label[0],
+                  "variants": [answer.variant[0], varied.variant[0]]}))
 """
 
 pytestmark = pytest.mark.prove
@@ -67,7 +72,7 @@ def folders(model_folder: Path, tmp_path: Path) -> list[Path]:
     for name in "abc":
         place = Path(shutil.copytree(model_folder, tmp_path / name))
         fields = json.loads((place / "cauce.json").read_text("utf-8"))
-        (place / "cauce.json").write_bytes(_render({**fields, "name": name}))
+        (place / "cauce.json").write_bytes(render({**fields, "name": name}))
         made.append(place)
     return made
 
@@ -191,6 +196,9 @@ def test_mlflow_gets_a_copy(registry: Registry, folders: list[Path], tmp_path: P
     pip = [bin_ / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", ROOT, "mlflow"], check=True, timeout=900)
     first, second = (version.version for version in registry.versions("m"))
+    made = Variant(name="copy", version=first, runtime="linear", batching="free", precision="fp32")
+    (tmp_path / "files").mkdir()
+    variants.add(registry.folders / first, made, tmp_path / "files")
     url = f"sqlite:///{tmp_path / 'mlflow.db'}"
     environment = {**os.environ, "CAUCE_HOME": str(registry.room.parent)}
     environment.pop("PYTHONPATH", None)
@@ -215,4 +223,5 @@ def test_mlflow_gets_a_copy(registry: Registry, folders: list[Path], tmp_path: P
     found = json.loads(asked.stdout.decode().strip().split("\n")[-1])
     assert found["versions"] == {first: "", second: "bad"}
     assert found["aliases"] == {"champion": first, "old": first}
+    assert found["variants"] == ["linear", "copy"]
     assert found["label"] == cauce.load(folders[0]).predict([text])[0].label

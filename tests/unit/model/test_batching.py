@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -10,6 +16,7 @@ from hypothesis import strategies as st
 
 from cauce.model import batching
 from cauce.model.model import echo_model
+from cauce.runtimes.base import Output
 from cauce.runtimes.echo import Echo, Texts
 
 POISON = "☠"
@@ -48,6 +55,35 @@ def test_a_plan_makes_each_call_fit_the_budget_and_takes_each_row_once(cost: lis
     assert sorted(int(row) for call in calls for row in call) == list(range(len(cost)))
     for call in calls:
         assert len(call) == 1 or len(call) * max(cost[row] for row in call) <= budget
+
+
+@pytest.mark.parametrize("kind", [{"batching": "single"}, {"batch_cost": 60}])
+def test_calls_run_side_by_side(kind: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "run_sliced", two_at_a_time)
+
+    class Waits(Echo):
+        def forward(self, encoded: Texts, output: Output = "logits") -> npt.NDArray[np.float32]:
+            both.wait(10)  # broken unless two calls are under way
+            return super().forward(encoded, output)
+
+    both = threading.Barrier(2)
+    answers = echo_model(Waits(**kind)).predict(["a" * 30] * 4)
+    assert [answer.error for answer in answers] == [None] * 4
+
+
+def two_at_a_time(work: Callable[[int, int], None], rows: int, smallest: int) -> None:
+    """What `run_sliced` does with two threads, on a machine of any size."""
+    assert (rows % 2, smallest) == (0, 1)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda row: work(row, row + 1), range(rows)))
+
+
+def test_few_rows_are_shared_out_between_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "threads", lambda: 2)
+    calls = batching.plan(Echo(batch_cost=1000), np.array([10, 12, 11, 9], np.int32))
+    assert [call.tolist() for call in calls] == [[1, 2], [0, 3]]
+    monkeypatch.setattr(batching, "threads", lambda: 1)
+    assert len(batching.plan(Echo(batch_cost=1000), np.array([10, 12, 11, 9], np.int32))) == 1
 
 
 def test_rows_of_a_single_runtime_run_alone() -> None:

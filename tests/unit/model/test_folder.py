@@ -18,8 +18,9 @@ from safetensors.numpy import load_file, save_file
 
 import cauce
 from cauce import errors
-from cauce.model import folder
-from cauce.model.manifest import Manifest, _render, seal
+from cauce.model import files, folder
+from cauce.model.manifest import Manifest
+from cauce.model.sealed import render, seal
 
 FILES = [
     "cauce.json",
@@ -41,11 +42,11 @@ def rewrite(place: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change cauce.json and seal it again, as an attacker could."""
     fields = json.loads((place / "cauce.json").read_text("utf-8"))
     change(fields)
-    (place / "cauce.json").write_bytes(_render(fields))
+    (place / "cauce.json").write_bytes(render(fields))
 
 
 def describe_again(place: Path, name: str) -> None:
-    rewrite(place, lambda fields: fields["files"].update({name: folder.describe(place, [name])[name].model_dump()}))
+    rewrite(place, lambda fields: fields["files"].update({name: files.describe(place, [name])[name].model_dump()}))
 
 
 def test_a_folder_from_before_the_html_and_spelling_steps_is_read_and_keeps_its_version(copy: Path) -> None:

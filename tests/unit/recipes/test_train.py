@@ -229,13 +229,14 @@ def test_another_recipe_is_measured_against_the_linear_one(
     class Weak:
         """The linear recipe that sees twenty rows only."""
 
-        NAME, RUNTIME, VARIANT = "weak", linear.RUNTIME, linear.VARIANT
+        RUNTIME, VARIANT, NORMALIZER, Options = linear.RUNTIME, linear.VARIANT, linear.NORMALIZER, linear.Options
 
         @staticmethod
         def train(data: Dataset, *others: Any, **named: Any) -> linear.Fitted:
             return linear.train(data.take(np.arange(20)), *others, **named)
 
-    monkeypatch.setitem(RECIPES, "weak", Weak)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "weak_recipe", Weak)  # type: ignore[arg-type]
+    monkeypatch.setitem(RECIPES, "weak", "weak_recipe")
     arguments = {"dev": parts["dev"], "test": parts["test"]}
     strong = cauce.train(parts["train"], out=tmp_path / "strong", **arguments)
     run = cauce.train(parts["train"], out=tmp_path / "weak", recipe="weak", **arguments)

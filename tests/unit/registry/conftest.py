@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cauce.model.manifest import _render
+from cauce.model.sealed import render
 from cauce.registry.registry import Registry
 from cauce.settings import settings
 
@@ -23,7 +23,7 @@ def make(model_folder: Path, tmp_path: Path) -> Make:
     def version(name: str) -> Path:
         place = Path(shutil.copytree(model_folder, tmp_path / "made" / name))
         fields = json.loads((place / "cauce.json").read_text("utf-8"))
-        (place / "cauce.json").write_bytes(_render({**fields, "name": name}))
+        (place / "cauce.json").write_bytes(render({**fields, "name": name}))
         return place
 
     return version
