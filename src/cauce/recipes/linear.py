@@ -103,11 +103,10 @@ def train(
         progress(done / len(penalties), f"C = {penalty:g}: {name} on dev {value:.3f}")
         return tensors, {"C": penalty, "epochs": epochs, "gap": gap, f"dev_{name}": value, "merit": merit}
 
-    try:
-        fits = run_all([lambda penalty=penalty: candidate(penalty) for penalty in penalties])  # type: ignore[misc]
-    except BaseException:
-        stop[0] = True  # Ctrl-C: the threads leave their loops too
-        raise
+    fits = run_all(
+        [lambda penalty=penalty: candidate(penalty) for penalty in penalties],  # type: ignore[misc]
+        abandon=lambda: stop.fill(True),  # the threads leave their loops
+    )
     tensors, best = max(fits, key=lambda found: (found[1]["merit"], -found[1]["C"]))
     parameters = {
         "ngrams": ngrams.model_dump(),

@@ -51,14 +51,22 @@ def run_sliced(work: Callable[[int, int], None], rows: int, smallest: int) -> No
         future.result()
 
 
-def run_all(work: Sequence[Callable[[], T]]) -> list[T]:
-    """Run the calls side by side and return their results in order. Those not begun are dropped when one fails."""
+def run_all(work: Sequence[Callable[[], T]], abandon: Callable[[], None] = lambda: None) -> list[T]:
+    """Run the calls side by side and return their results in order.
+
+    When one fails, or Ctrl-C comes, those not begun are dropped, `abandon` is called so that the others may end early, and
+    they are waited for: none works, or says anything, after this function has ended.
+    """
     futures = [_pool().submit(call) for call in work]
     try:
         return [future.result() for future in futures]
+    except BaseException:
+        abandon()
+        raise
     finally:
         for future in futures:
             future.cancel()
+        wait(futures)
 
 
 @cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,26 @@ def test_a_slice_that_fails_is_told() -> None:
 
     with pytest.raises(ValueError, match=r"slice|first"):
         threads.run_sliced(work, 1000, 10)
+
+
+def test_nothing_works_on_after_one_call_failed() -> None:
+    """A training that Ctrl-C ends said another line after its farewell."""
+    begun, left, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        left.wait(10)
+        time.sleep(0.05)  # what is done between the last look at the flag and the end
+        ended.set()
+
+    def fails() -> None:
+        begun.wait(1)  # a pool of one thread never begins the other
+        raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first"):
+        threads.run_all([fails, slow], abandon=left.set)
+    assert left.is_set()
+    assert ended.is_set() == begun.is_set()
 
 
 def test_work_on_the_pool_may_slice_again() -> None:
