@@ -44,7 +44,7 @@ prove: setup
 	$(BIN)/pytest -m prove --timeout=1200
 
 bench: setup
-	for each in benchmarks/*.py benchmarks/batch/run.py; do $(BIN)/python $$each || exit 1; done
+	for each in benchmarks/*.py; do $(BIN)/python $$each || exit 1; done
 
 # The pages and tables that are made from the code and from benchmarks/results.
 docs: setup

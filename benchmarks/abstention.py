@@ -8,14 +8,13 @@ it is chosen on one half of val and measured on the other; with it the test part
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from machine import machine
 
 import cauce
 from cauce.evaluation.abstention import WANTED, Right, Scores, choose, measure
@@ -102,7 +101,7 @@ def main() -> None:
         **{part: before[part] for part in ("dev", "test") if part in before},
         "test" if final else "dev": row,
         "times_test_was_read": before.get("times_test_was_read", 0) + final,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("cauce", "numpy")}},
+        **machine("numpy"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(row, indent=2) + "\n")

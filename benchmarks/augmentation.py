@@ -8,18 +8,17 @@ are macro F1, and paired bootstraps of the difference to the model without eithe
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from machine import machine
 
 import cauce
 from cauce.data.alterations import ALTERATIONS
@@ -166,7 +165,7 @@ def main() -> None:
     result = {
         "tables": tables,
         "seconds": round(time.perf_counter() - start),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("cauce", "numpy")}},
+        **machine("numpy"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

@@ -6,13 +6,12 @@ Fitted on dev and measured on dev by cross-fitting (five parts: fitted on four, 
 from __future__ import annotations
 
 import json
-import platform
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from machine import machine
 from scipy.optimize import minimize
 
 from cauce.data.read import read
@@ -109,8 +108,7 @@ def main() -> None:
         table[name] = row
         sys.stdout.write(f"{name}: {json.dumps(row)}\n")
         sys.stdout.flush()
-    versions = {"python": platform.python_version(), **{name: version(name) for name in ("cauce", "numpy")}}
-    RESULT.write_text(json.dumps({"dev": table, "versions": versions}, indent=2) + "\n", encoding="utf-8")
+    RESULT.write_text(json.dumps({"dev": table, **machine("numpy")}, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
+
+from machine import machine
 
 import cauce
 
@@ -47,7 +47,7 @@ def main() -> None:
         "processor_seconds": {"median": statistics.median(processor), "each": processor},  # what others' work slows down least
         "load": [round(load, 1) for load in os.getloadavg()],
         "processors": os.cpu_count(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("cauce", "numpy", "numba")}},
+        **machine("numpy", "numba"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result) + "\n")

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import difflib
 import json
-import platform
 import random
 import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
+from machine import machine
 
 from cauce.data import duplicates
 from cauce.data.tables import read_table
@@ -83,12 +82,6 @@ def letters(text: str) -> str:
     return re.sub(r"rt @\w+:|@\w+|https?\S*|\W+", " ", text.lower())
 
 
-def processor() -> str:
-    """The processor's name, as the system gives it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
 def main(seed: int = 0) -> None:
     """Plant, find, count, write."""
     chance = random.Random(seed)
@@ -143,11 +136,7 @@ def main(seed: int = 0) -> None:
         "seconds": {"median": round(sorted(taken)[RUNS // 2], 3), "min": round(min(taken), 3), "max": round(max(taken), 3)},
         "seed": seed,
         "threads": threads(),
-        "processor": processor(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("cauce", "numpy", "numba", "pyarrow")},
-        },
+        **machine("numpy", "numba", "pyarrow"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")

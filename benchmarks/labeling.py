@@ -7,13 +7,12 @@ that is measured is the same. The interval of the difference draws seeds and dev
 from __future__ import annotations
 
 import json
-import platform
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from machine import machine
 
 from cauce.data.dataset import Dataset
 from cauce.data.read import read
@@ -111,8 +110,7 @@ def main() -> None:
         table[task] = measure(task)
         sys.stdout.write(f"{task}: {json.dumps(table[task])}\n")
         sys.stdout.flush()
-    versions = {"python": platform.python_version(), **{name: version(name) for name in ("cauce", "numpy", "pyarrow")}}
-    result = {"metric": "macro F1 on dev, in points", "seeds": SEEDS, "dev": table, "versions": versions}
+    result = {"metric": "macro F1 on dev, in points", "seeds": SEEDS, "dev": table, **machine("numpy", "pyarrow")}
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from machine import machine
 from sklearn.metrics import f1_score, recall_score
 
 import cauce
@@ -144,19 +143,9 @@ def main() -> None:
     result = {
         **tables,
         "times_test_was_read": before.get("times_test_was_read", 0) + given.final,
-        "processor": processor(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("cauce", "numpy", "torch", "transformers", "onnxruntime")},
-        },
+        **machine("numpy", "torch", "transformers", "onnxruntime"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-
-
-def processor() -> str:
-    """The processor's name."""
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

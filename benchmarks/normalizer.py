@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
 import pyarrow as pa
+from machine import machine
 
 import cauce
 from cauce.data.read import read
@@ -67,7 +66,7 @@ def main() -> None:
         "repeats": REPEATS,
         "processors": os.cpu_count(),
         "threads": threads(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("cauce", "numba", "symspellpy")}},
+        **machine("numba", "symspellpy"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")

@@ -9,21 +9,19 @@ Writes benchmarks/results/pruning.json.
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from machine import machine
 from quality import DATA, TASKS, Answers, Campaign, Task
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
-from startup import processor
 
 from cauce.data.dataset import Dataset
 from cauce.recipes import linear
@@ -172,11 +170,7 @@ def main() -> None:
         sys.stdout.flush()
     result = {
         "dev": tasks,
-        "processor": processor(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("cauce", "numpy", "numba", "safetensors")},
-        },
+        **machine("numpy", "numba", "safetensors"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

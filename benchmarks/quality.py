@@ -7,13 +7,11 @@ part is read once, and `benchmarks/results/quality.json` counts how often that w
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from machine import machine
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -207,10 +206,7 @@ def main() -> None:
     result = {
         **tables,
         "times_test_was_read": before.get("times_test_was_read", 0) + final,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("cauce", "numpy", "scikit-learn")},
-        },
+        **machine("numpy", "scikit-learn"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

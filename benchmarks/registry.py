@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sqlite3
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
+
+from machine import machine
 
 import cauce
 from cauce.registry.names import Reference
@@ -26,12 +26,6 @@ ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "registry.json"
 RUNS = 60
 VERSIONS, MOVES = 100, 10_000
-
-
-def processor() -> str:
-    """The processor's name, as the system gives it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def milliseconds(call: Callable[[int], object]) -> dict[str, float]:
@@ -91,8 +85,8 @@ def main() -> None:
     result = {
         "ms": figures,
         "registry": {"versions": VERSIONS, "moves": MOVES, "runs": RUNS},
-        "processor": processor(),
-        "versions": {"python": platform.python_version(), "cauce": version("cauce"), "sqlite": sqlite3.sqlite_version},
+        "sqlite": sqlite3.sqlite_version,
+        **machine(),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")

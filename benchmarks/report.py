@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import csv
 import json
-import platform
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
+
+from machine import machine
 
 import cauce
 from cauce.api import report
@@ -26,12 +26,6 @@ TWEETS, OTHERS = DATA / "semeval_2013_2016_train" / "train.tsv", DATA / "tweetev
 MESSAGES = ROOT / "examples" / "data" / "messages.csv"
 RESULT = ROOT / "benchmarks" / "results" / "report.json"
 ROWS, RUNS = 12_284, 5
-
-
-def processor() -> str:
-    """The processor's name, as the system gives it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def spread(seconds: list[float]) -> dict[str, float]:
@@ -77,11 +71,7 @@ def main() -> None:
         "bytes": bytes_written,
         "training of 760 messages, seconds": {"whole": spread(whole), "of it evidence and writing": spread(added)},
         "threads": threads(),
-        "processor": processor(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("cauce", "numpy", "numba", "pyarrow")},
-        },
+        **machine("numpy", "numba", "pyarrow"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")

@@ -14,19 +14,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from startup import processor
+from machine import machine
 
 import cauce
 from cauce.model import folder, golden
@@ -222,14 +220,7 @@ def main() -> None:
         "runs": RUNS,
         "load": {"before": [round(x, 2) for x in load], "after": [round(x, 2) for x in os.getloadavg()]},
         "threads": threads(),
-        "processor": processor(),
-        "versions": {
-            "python": platform.python_version(),
-            **{
-                package: version(package)
-                for package in ("cauce", "numpy", "onnxruntime", "openvino", "tokenizers", "torch", "transformers")
-            },
-        },
+        **machine("numpy", "onnxruntime", "openvino", "tokenizers", "torch", "transformers"),
     }
     before = json.loads(RESULT.read_text("utf-8")) if RESULT.exists() else {}
     RESULT.write_text(json.dumps(before | {model.variant: result}, indent=2) + "\n", encoding="utf-8")

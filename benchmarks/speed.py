@@ -11,22 +11,20 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from machine import machine
 from quality import DATA, TASKS
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
-from startup import processor
 
 import cauce
 from cauce.data.read import read
@@ -115,11 +113,7 @@ def main() -> None:
         "scoring_peak_memory_mib": round(float(memory.stdout), 1),
         "load": {"before": [round(x, 2) for x in load], "after": [round(x, 2) for x in os.getloadavg()]},
         "threads": threads(),
-        "processor": processor(),
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("cauce", "numpy", "numba", "pyarrow", "scikit-learn")},
-        },
+        **machine("numpy", "numba", "pyarrow", "scikit-learn"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")

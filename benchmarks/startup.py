@@ -7,24 +7,18 @@ Writes benchmarks/results/startup.json.
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
+
+from machine import machine
 
 ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "startup.json"
 RUNS = 9
-
-
-def processor() -> str:
-    """The processor's name, as the system gives it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def seconds(command: list[str | Path]) -> dict[str, float]:
@@ -67,11 +61,7 @@ def main() -> None:
         "import_s": round(imported["median"] - python_alone["median"], 3),
         "predict_s": predict["median"],
         "runs": {"help": help_page, "import": imported, "python alone": python_alone, "predict": predict},
-        "processor": processor(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("cauce", "numpy", "numba", "pyarrow")},
-        },
+        **machine("numpy", "numba", "pyarrow"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")

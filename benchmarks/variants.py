@@ -12,23 +12,21 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from machine import machine
 from quality import DATA, TASKS
 
 import cauce
 from cauce.data.dataset import Dataset
 from cauce.evaluation.evaluate import ask, report
 from cauce.evaluation.metrics import said
-from cauce.model import processor
 from cauce.model.model import Model, load
 from cauce.optimization import measure
 from cauce.optimization.candidates import candidates
@@ -111,11 +109,7 @@ def main() -> None:
         "forms": rows,
         "threads": threads(),
         "load": {"before": [round(x, 2) for x in load_before], "after": [round(x, 2) for x in os.getloadavg()]},
-        "processor": processor.name(),
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("cauce", "onnxruntime", "openvino", "torch", "tokenizers")},
-        },
+        **machine("onnxruntime", "openvino", "torch", "tokenizers"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")

@@ -13,14 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +26,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+from machine import machine
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "batch.json"
 DATA = ROOT.parent / "shared" / "data" / "tweeteval"
 STEP = 100_000  # rows written at a time
@@ -137,12 +136,6 @@ def peers(room: Path, model: Path, fewest: Path, few: Path) -> dict[str, Any]:
     return {**found, "versions": {name: known.get(name, "?") for name in (*PEERS, "scikit-learn")}}
 
 
-def processor() -> str:
-    """The processor's name, as the system gives it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
 def main() -> None:
     """Measure and write the result."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -180,8 +173,7 @@ def main() -> None:
         "times_pandas": round(parquet["rows_per_second"] / others["pandas + scikit-learn"]["rows_per_second"], 1),
         "times_polars": round(parquet["rows_per_second"] / others["polars + predict_arrow"]["rows_per_second"], 2),
         "load": {"before": round(load, 2), "after": round(os.getloadavg()[0], 2), "processors": os.cpu_count()},
-        "processor": processor(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("numpy", "numba", "pyarrow")}},
+        **machine("numpy", "numba", "pyarrow"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
