@@ -11,7 +11,7 @@ from cauce.cli import options, show
 
 if TYPE_CHECKING:
     from cauce.optimization.measure import Measured
-    from cauce.optimization.optimize import Outcome, Tried
+    from cauce.optimization.outcome import Outcome, Tried
 
 EXAMPLES = """\b
 Examples:

@@ -88,7 +88,7 @@ def candidates(folder: Path, model: Model, train: Dataset | None, dev: Dataset) 
             parameters={"layers": list(kept)},
             obstacle=_lacks("torch", "transformers", "onnxscript", extra="train")
             or ("" if train is not None else "it recovers on training rows, and none were given: name them with --train"),
-            make=None if train is None else partial(layers.shorten, folder, model, kept, train, dev),
+            make=None if train is None else partial(layers.shorten, folder, model.manifest, kept, train, dev),
         )
 
 

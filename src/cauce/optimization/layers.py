@@ -9,15 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from cauce.data.dataset import Dataset
 from cauce.errors import NotAModel
-from cauce.model import rows as checked
 from cauce.model.manifest import Manifest
-from cauce.model.model import Model
 
 if TYPE_CHECKING:
     from cauce.recipes.transformer import Classifier, Options
@@ -38,7 +34,7 @@ def kept(folder: Path, manifest: Manifest) -> tuple[int, ...]:
 
 def shorten(
     folder: Path,
-    model: Model,
+    manifest: Manifest,
     layers: tuple[int, ...],
     train: Dataset,
     dev: Dataset,
@@ -48,14 +44,15 @@ def shorten(
     """Write the graph and weights of the network with these layers alone into `room`.
 
     Args:
-        folder: the model's, whose own variant is `model`.
+        folder: the model's; it is the teacher itself.
         layers: those that stay, from 0.
-        train: what it recovers on; the model's answers to these rows are learned beside the labels.
+        train: what it recovers on; the teacher's answers to these rows are learned beside the labels.
         dev: the weights that are best on these rows are taken.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; half a recovery is not kept.
         NotAModel: the folder's weights are not those of its configuration, or it has no stack of layers.
+        InputError: the model cannot answer a row of `train`.
         OutOfMemory, Interrupted, MissingExtra
 
     """
@@ -63,10 +60,10 @@ def shorten(
     from cauce.recipes.lessons import Reader, texts_of
     from cauce.recipes.loop import Examples, fit
     from cauce.recipes.targets import Scale, targets, weights
+    from cauce.recipes.teacher import Teacher
     from cauce.text.spelling import Spelling
     from cauce.text.tokenize import Tokenizer
 
-    manifest = model.manifest
     net, options = network(folder, manifest), _options(manifest)
     keep(net, layers)
     scale = Scale.of(manifest.task, train.truth(manifest.labels))
@@ -80,7 +77,7 @@ def shorten(
         reader.tokens(texts_of(train)),
         targets(train, manifest.labels, scale),
         weights(train, manifest.labels, even=options.class_weights),
-        scale.apply(teach(model, train)).astype(np.float32),
+        scale.apply(Teacher(folder, manifest.task, manifest.labels).logits(texts_of(train))),
     )
     done = fit(
         net,
@@ -138,12 +135,6 @@ def keep(net: Classifier, layers: tuple[int, ...]) -> None:
     raise NotAModel(
         f"a network of the kind {config.model_type} has no stack of layers", hint="other variants can be made of it"
     )
-
-
-def teach(model: Model, data: Dataset) -> Any:
-    """The model's logits of the rows, (n, labels); of a regression its values."""
-    inputs, limit = model.manifest.inputs, model.manifest.limits.max_chars
-    return model.logits(checked.cut(data.rows, inputs, limit))[0]
 
 
 def _options(manifest: Manifest) -> Options:

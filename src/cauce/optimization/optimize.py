@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -35,6 +35,7 @@ from cauce.model.model import Model, load
 from cauce.optimization import gate, measure
 from cauce.optimization.candidates import Candidate, candidates
 from cauce.optimization.measure import Measured, Speed
+from cauce.optimization.outcome import Outcome, Tried
 from cauce.registry import named
 
 log = logging.getLogger("cauce")
@@ -44,81 +45,6 @@ FEW = 100  # rows on which a loss of half a point cannot be told from chance
 OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory")
 
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A variant and what became of it.
-
-    Attributes:
-        measured: None where it could not be made or loaded.
-        why: what kept it out, or why it was not tried; empty where it passed.
-
-    """
-
-    name: str
-    measured: Measured | None
-    why: str
-
-    @property
-    def passed(self) -> bool:
-        """True where `auto` may serve it here."""
-        return not self.why
-
-
-@dataclass
-class Outcome:
-    """What a run found, so far.
-
-    Attributes:
-        base: the model as it was saved; None where Ctrl-C came before a variant was measured beside it.
-        rows: labeled rows that all were asked.
-        serves: the variant that `auto` serves on this processor.
-        stopped: Ctrl-C came before the end; what was finished is kept.
-
-    """
-
-    folder: Path
-    version: str
-    own: str
-    target: Target
-    max_loss: float
-    rows: int
-    metric: str = ""
-    base: Measured | None = None
-    tried: list[Tried] = field(default_factory=list)
-    serves: str = ""
-    notes: list[str] = field(default_factory=list)
-    stopped: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """As it is written to JSON."""
-        base = None if self.base is None else self.base.figures()
-        return {
-            "folder": str(self.folder),
-            "version": self.version,
-            "processor": processor.name(),
-            "target": self.target,
-            "max_loss": self.max_loss,
-            "rows": self.rows,
-            "metric": self.metric,
-            "variants": {
-                self.own: {"passed": True, "why": "", "batching": "free", "figures": base},
-                **{
-                    one.name: {
-                        "passed": one.passed,
-                        "why": one.why,
-                        "batching": one.measured.batching if one.measured else None,
-                        "loss": one.measured.answers.loss.value if one.measured else None,
-                        "figures": one.measured.figures() if one.measured else None,
-                    }
-                    for one in self.tried
-                },
-            },
-            "serves": self.serves,
-            "stopped": self.stopped,
-            "notes": self.notes,
-        }
 
 
 def optimize(

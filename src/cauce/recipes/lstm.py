@@ -7,8 +7,7 @@ vectors of a text (Gal and Ghahramani, "A theoretically grounded application of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -19,9 +18,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from cauce.data.dataset import Dataset
-from cauce.recipes import encoder, graph
+from cauce.recipes import encoder
 from cauce.recipes.checkpoint import Checkpoint
 from cauce.recipes.embeddings import Embeddings, embeddings
+from cauce.recipes.fitted import Fitted
 from cauce.recipes.lessons import Reader, extra_texts, lessons, normal, texts_of
 from cauce.recipes.loop import Group, Progress, fit
 from cauce.recipes.network import Dropout, mean_of_tokens
@@ -120,27 +120,6 @@ class Classifier(nn.Module):
         with torch.no_grad():
             self.head.weight.mul_(scale.deviation)
             self.head.bias.mul_(scale.deviation).add_(scale.mean)
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A trained network: what the folder's manifest says of it, and its files."""
-
-    normalizer: Normalizer
-    parameters: dict[str, Any]
-    net: Classifier
-    tokenizer: bytes
-    max_tokens: int
-    log: list[dict[str, Any]]
-    spelling: Spelling | None = None
-    notes: tuple[str, ...] = ()
-    stopped: bool = False
-
-    def save(self, folder: Path) -> list[str]:
-        """Write graph, weights and tokenizer; returns the names of the files."""
-        (folder / encoder.TOKENIZER).write_bytes(self.tokenizer)
-        files = [encoder.TOKENIZER, *graph.write(self.net, folder)]
-        return [*files, *([self.spelling.save(folder)] if self.spelling else [])]
 
 
 def train(

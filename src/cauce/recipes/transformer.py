@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import tokenizers
@@ -19,8 +17,9 @@ from torch import Tensor, nn
 
 from cauce.data.dataset import Dataset
 from cauce.errors import InputError
-from cauce.recipes import encoder, graph
+from cauce.recipes import encoder
 from cauce.recipes.checkpoint import Checkpoint
+from cauce.recipes.fitted import Fitted
 from cauce.recipes.lessons import Reader, lessons, texts_of
 from cauce.recipes.loop import Group, Progress, fit
 from cauce.recipes.network import mean_of_tokens, replace_dropout
@@ -112,28 +111,6 @@ class Encoder(nn.Module):
         return None, nn.functional.normalize(pooled, dim=-1) if self.normalized else pooled, hidden
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A trained encoder: what the folder's manifest says of it, and its files."""
-
-    normalizer: Normalizer
-    parameters: dict[str, Any]
-    net: Classifier
-    tokenizer: bytes
-    max_tokens: int
-    log: list[dict[str, Any]]
-    spelling: Spelling | None = None
-    notes: tuple[str, ...] = ()
-    stopped: bool = False
-
-    def save(self, folder: Path) -> list[str]:
-        """Write graph, weights, tokenizer and the encoder's configuration; returns the names of the files."""
-        (folder / encoder.TOKENIZER).write_bytes(self.tokenizer)
-        (folder / encoder.CONFIG).write_bytes(encoder.described(self.net.model))
-        files = [encoder.TOKENIZER, encoder.CONFIG, *graph.write(self.net, folder)]
-        return [*files, *([self.spelling.save(folder)] if self.spelling else [])]
-
-
 def train(
     data: Dataset,
     dev: Dataset,
@@ -185,6 +162,7 @@ def train(
         done.log,
         spelling,
         (*given.notes, *done.notes),
+        config=encoder.described(net.model),
         stopped=done.stopped,
     )
 
