@@ -7,7 +7,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 DEMO := demo
 TWEETS := ../shared/data/tweeteval/emotion
 
-.PHONY: setup demo test prove lint bench docs clean
+.PHONY: setup demo test cover prove lint bench docs clean
 
 setup: $(READY)
 
@@ -38,6 +38,9 @@ lint: setup
 
 # Two processes, a file each: what a file's tests share is made once. Alone the tests would take twice as long.
 test: lint
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile
+
+cover: setup
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
 
 prove: setup
