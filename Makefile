@@ -7,7 +7,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 DEMO := demo
 TWEETS := ../shared/data/tweeteval/emotion
 
-.PHONY: setup demo test cover prove lint bench docs clean
+.PHONY: setup clients demo test cover prove lint bench docs clean
 
 setup: $(READY)
 
@@ -19,6 +19,14 @@ $(BASE): pyproject.toml constraints.txt
 # What the tests need besides: PyTorch alone is 750 MB, so the demo does without.
 $(READY): $(BASE)
 	$(PIP) --editable '.[dev]'
+	touch $@
+
+# Real clients of other makers, each in an environment of its own: tests/clients/NAME.txt says what is in it.
+clients: $(patsubst tests/clients/%.txt,.venv/clients/%/.ready,$(wildcard tests/clients/*.txt))
+
+.venv/clients/%/.ready: tests/clients/%.txt $(BASE)
+	$(PYTHON) -m venv .venv/clients/$*
+	.venv/clients/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 # From a labeled file to a model, its figures, and answers; then the same with real tweets, where they are.
@@ -37,13 +45,13 @@ lint: setup
 	$(BIN)/lint-imports
 
 # Two processes, a file each: what a file's tests share is made once. Alone the tests would take twice as long.
-test: lint
+test: lint clients
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
-cover: setup
+cover: setup clients
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
 
-prove: setup
+prove: setup clients
 	$(BIN)/pytest -m prove --timeout=1200
 
 bench: setup

@@ -10,13 +10,13 @@ from pathlib import Path
 from cauce import errors
 from cauce.model.rows import MEANINGS
 from cauce.recipes.build import RECIPES, find
-from cauce.settings import Settings
+from cauce.settings import Serve, Settings
 
 HERE = Path(__file__).parent
 HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
 MODELS = ("register", "list", "show", "promote", "rollback", "history", "diff", "quarantine", "prune", "alias", "mirror")
 COMMANDS = (
-    *("init", "label", "check", "train", "evaluate", "compare", "report", "optimize", "predict", "batch", "embed"),
+    *("init", "label", "check", "train", "evaluate", "compare", "report", "optimize", "predict", "batch", "serve", "embed"),
     *("models", *(f"models {name}" for name in MODELS)),
     *("vectors", "vectors train", "vectors near"),
     *("import", "export", "doctor"),
@@ -26,11 +26,13 @@ PIPE = {"line_too_long": "a line of a pipe is over `max_line_bytes`"}
 
 def settings_page() -> str:
     """Every setting: name, environment variable, default, what it does."""
-    lines = ["# Settings", "", "A flag goes before the environment, the environment before `[cauce]` in `cauce.toml`.", ""]
-    for name, field in Settings.model_fields.items():
-        default = "none" if field.default is None else str(field.default).replace(str(Path.home()), "~")
-        facts = f"Environment: `CAUCE_{name.upper()}`. Default: `{default}`."
-        lines += [f"## {name}", "", f"{field.description}", "", facts, ""]
+    lines = ["# Settings", "", "A flag goes before the environment, the environment before `cauce.toml`.", ""]
+    for table in (Settings, Serve):
+        lines += [f"## [{table.TABLE}]", ""]
+        for name, field in table.model_fields.items():
+            default = "none" if field.default is None else str(field.default).replace(str(Path.home()), "~")
+            facts = f"Environment: `{table.model_config['env_prefix']}{name.upper()}`. Default: `{default}`."
+            lines += [f"### {name}", "", f"{field.description}", "", facts, ""]
     return "\n".join(lines)
 
 

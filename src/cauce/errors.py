@@ -17,6 +17,13 @@ CauceError                        exit 1  http 500
 │   ├── NotComparable                                two models of different tasks, labels or inputs
 │   ├── OutputExists                      http 409   what would be written is there already
 │   ├── FileChanged                       http 409   a file is not as it was when the work on it began
+│   ├── UnknownModel                      http 404   no model or version of that name is served
+│   ├── UnknownRoute                      http 404   no such address
+│   ├── WrongMethod                       http 405   the address takes another method
+│   ├── WrongBody                         http 400   a request that cannot be read: not JSON, not UTF-8, cut off
+│   ├── WrongMediaType                    http 415   a body of a kind that the address does not read
+│   ├── BodyTooLarge                      http 413   a request over the limit, unpacked
+│   ├── TextTooLong                       http 413   a text over the model's limit, where cutting was refused
 │   ├── DamagedCheckpoint                            a training that was kept cannot be read again
 │   ├── BadCondition                                 a condition on rows that cannot be read
 │   ├── TooManyDeadLetters                           more rows than allowed could not be answered
@@ -40,6 +47,9 @@ CauceError                        exit 1  http 500
 │   └── DatabaseDamaged                              a database under home is damaged, or is none
 ├── Unavailable                   exit 4  http 503   try again later
 │   ├── InUse                             http 409   another process works on the same file
+│   ├── Overloaded                        http 429   more work is waiting than can be done in time
+│   ├── Expired                           http 504   the answer would have come too late
+│   ├── NotReady                          http 503   a server that starts, drains, or fails its own test
 │   ├── Stopped                                      stopped on the way; the same command goes on from there
 │   ├── PointerMoved                      http 409   somebody else moved the pointer first
 │   ├── OutOfMemory                       http 507   the memory is not enough
@@ -170,6 +180,48 @@ class FileChanged(InputError):
     """A file is not as it was when the work on it began."""
 
     code, http_status = "file_changed", 409
+
+
+class UnknownModel(InputError):
+    """No model or version of that name is served."""
+
+    code, http_status = "unknown_model", 404
+
+
+class UnknownRoute(InputError):
+    """No such address."""
+
+    code, http_status = "unknown_route", 404
+
+
+class WrongMethod(InputError):
+    """The address takes another method."""
+
+    code, http_status = "wrong_method", 405
+
+
+class WrongBody(InputError):
+    """A request that cannot be read."""
+
+    code, http_status = "wrong_body", 400
+
+
+class WrongMediaType(InputError):
+    """A body of a kind that the address does not read."""
+
+    code, http_status = "wrong_media_type", 415
+
+
+class BodyTooLarge(InputError):
+    """A request over the limit, unpacked."""
+
+    code, http_status = "body_too_large", 413
+
+
+class TextTooLong(InputError):
+    """A text over the model's limit, where cutting was refused."""
+
+    code, http_status = "text_too_long", 413
 
 
 class DamagedCheckpoint(InputError):
@@ -308,6 +360,33 @@ class InUse(Unavailable):
     """Another process works on the same file."""
 
     code, http_status = "in_use", 409
+
+
+class Overloaded(Unavailable):
+    """More work is waiting than can be done in time.
+
+    Attributes:
+        retry_after: seconds after which it is worth another try.
+
+    """
+
+    code, http_status = "overloaded", 429
+
+    def __init__(self, message: str, *, retry_after: float, hint: str = "", where: str = "") -> None:
+        super().__init__(message, hint=hint, where=where)
+        self.retry_after = retry_after
+
+
+class Expired(Unavailable):
+    """The answer would have come too late."""
+
+    code, http_status = "expired", 504
+
+
+class NotReady(Unavailable):
+    """A server that starts, drains, or fails its own test."""
+
+    code, http_status = "not_ready", 503
 
 
 class Stopped(Unavailable):

@@ -9,21 +9,42 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import AfterValidator, Field, PositiveInt, ValidationError
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from cauce.errors import BadSetting, nearest
 
 FILE = Path("cauce.toml")
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+T = TypeVar("T", bound="Table")
 
 
-class Settings(BaseSettings):
+class Table(BaseSettings):
+    """A table of `cauce.toml`."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+    TABLE: ClassVar[str]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, first wins."""
+        return init_settings, env_settings, _File(cls)
+
+
+class Settings(Table):
     """Settings of the process: `[cauce]` in `cauce.toml`, `CAUCE_…` in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="CAUCE_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CAUCE_")
+    TABLE = "cauce"
 
     home: UserPath = Field(
         Path.home() / ".local" / "share" / "cauce",
@@ -45,35 +66,39 @@ class Settings(BaseSettings):
         "Without it: 32 MiB, or 512 KiB for a model that takes longer.",
     )
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Where values come from, first wins."""
-        return init_settings, env_settings, _Table(settings_cls)
+
+class Serve(Table):
+    """Settings of `cauce serve`: `[serve]` in `cauce.toml`, `CAUCE_SERVE_…` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="CAUCE_SERVE_")
+    TABLE = "serve"
+
+    host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for all of the machine's.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 for any that is free.")
+    max_body_bytes: PositiveInt = Field(10_000_000, description="Largest body of a request, unpacked; a larger one is refused.")
+    max_rows: PositiveInt = Field(20_000, description="Rows that may wait in all; more are refused with 429.")
+    timeout: PositiveFloat = Field(
+        30.0, description="Seconds that a request waits where it has no `X-Request-Timeout`, and the most that it may ask for."
+    )
+    drain: PositiveFloat = Field(20.0, description="Seconds that requests have to end after SIGTERM.")
 
 
-class _Table(TomlConfigSettingsSource):
-    """The table `[cauce]` of the file in the working folder."""
+class _File(TomlConfigSettingsSource):
+    """The table of the file in the working folder."""
 
-    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+    def __init__(self, settings_cls: type[Table]) -> None:
+        self._table = settings_cls
         super().__init__(settings_cls, FILE)
 
     def _read_file(self, file_path: Any) -> dict[str, Any]:
-        table = super()._read_file(file_path).get("cauce", {})
+        name, fields = self._table.TABLE, self._table.model_fields
+        table = super()._read_file(file_path).get(name, {})
         if not isinstance(table, dict):
-            raise BadSetting(f"{file_path}: cauce is {table!r}, not a table", hint="put the settings below a line [cauce]")
-        for name in table:
-            if name not in Settings.model_fields:
-                known = f"the settings are: {', '.join(Settings.model_fields)}"
-                raise BadSetting(
-                    f"{file_path}: [cauce] has no setting {name}", hint=nearest(name, Settings.model_fields) or known
-                )
+            raise BadSetting(f"{file_path}: {name} is {table!r}, not a table", hint=f"put the settings below a line [{name}]")
+        for key in table:
+            if key not in fields:
+                known = f"the settings are: {', '.join(fields)}"
+                raise BadSetting(f"{file_path}: [{name}] has no setting {key}", hint=nearest(key, fields) or known)
         return dict(table)
 
 
@@ -85,8 +110,18 @@ def settings() -> Settings:
         BadSetting: the file or the environment holds a wrong value.
 
     """
+    return read(Settings)
+
+
+def read(table: type[T], **given: Any) -> T:
+    """A table's settings, with those that were given as flags; None stands for a flag that was not.
+
+    Raises:
+        BadSetting: a flag, the file or the environment holds a wrong value.
+
+    """
     try:
-        return Settings()
+        return table(**{name: value for name, value in given.items() if value is not None})
     except tomllib.TOMLDecodeError as error:
         raise BadSetting(f"{FILE} is not TOML: {error}", hint="mend the line, or move the file away") from None
     except UnicodeDecodeError:
@@ -96,5 +131,5 @@ def settings() -> Settings:
         name = ".".join(map(str, first["loc"]))
         raise BadSetting(
             f'the setting "{name}" is {first["input"]!r}: {first["msg"].lower()}',
-            hint=f"set CAUCE_{name.upper()} or [cauce] {name} in {FILE}",
+            hint=f"set {table.model_config['env_prefix']}{name.upper()} or [{table.TABLE}] {name} in {FILE}",
         ) from None

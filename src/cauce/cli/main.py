@@ -24,6 +24,7 @@ from cauce.cli import (
     optimize,
     predict,
     report,
+    serve,
     show,
     train,
     vectors,
@@ -92,6 +93,7 @@ app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("optimize", epilog=optimize.EXAMPLES)(optimize.optimize)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("batch", epilog=batch.EXAMPLES)(batch.batch)
+app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command("embed", epilog=embed.EXAMPLES)(embed.embed)
 app.add_typer(models.app, name="models")
 app.command("import", epilog=import_.EXAMPLES)(import_.import_)

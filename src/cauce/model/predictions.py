@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import overload
 
@@ -92,6 +92,19 @@ class Predictions(Sequence[Prediction]):
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def part(self, start: int, end: int) -> Predictions:
+        """The answers from `start` up to `end`."""
+        return replace(self, scores=self.scores[start:end], codes=self.codes[start:end], truncated=self.truncated[start:end])
+
+    @staticmethod
+    def joined(parts: Sequence[Predictions], places: npt.NDArray[np.intp]) -> Predictions:
+        """Answers of one model that were given in parts; `places` (n,) says where each, one after the other, belongs."""
+        order = np.argsort(places)
+        scores, codes, truncated = (
+            np.concatenate([getattr(part, name) for part in parts])[order] for name in ("scores", "codes", "truncated")
+        )
+        return replace(parts[0], scores=scores, codes=codes, truncated=truncated)
 
     @overload
     def __getitem__(self, row: int) -> Prediction: ...

@@ -69,6 +69,11 @@ def run_all(work: Sequence[Callable[[], T]], abandon: Callable[[], None] = lambd
         wait(futures)
 
 
+def start(call: Callable[[], None]) -> None:
+    """Run a call on a thread of the pool, later if all are busy. What it raises is lost: it catches what may go wrong."""
+    _pool().submit(call)
+
+
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads(), thread_name_prefix="cauce", initializer=lambda: setattr(_here, "in_pool", True))

@@ -1,0 +1,242 @@
+"""The data plane: validate, admit, schedule, predict, record. HTTP is one of its callers; nothing here knows of it.
+
+It lives on an event loop; the models compute on threads of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cauce.errors import CauceError, InputError, TextTooLong, UnknownModel, nearest
+from cauce.model.model import Explanation, Model
+from cauce.model.predictions import Predictions
+from cauce.online.admission import Admission
+from cauce.online.scheduler import Scheduler
+from cauce.online.served import Served, Version
+from cauce.online.speed import EXAMPLES
+from cauce.online.work import Kind, Result, Work
+
+log = logging.getLogger("cauce.online")
+
+WAIT = 30.0  # seconds that a request waits where it does not say
+GOLDEN, EVERY, MOVED = "Hola, buenos días", 5.0, 0.05  # the row that proves a model, how often, and how far a score may be off
+WEDGED = 60.0  # seconds after which a call that has not ended will not
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a request, and where the time went.
+
+    Attributes:
+        result: `Predictions`, or vectors as an Arrow array.
+        queue, infer: seconds before the first call, and in calls.
+
+    """
+
+    result: Result
+    model: Model
+    queue: float
+    infer: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A request that was answered, for whoever keeps a log."""
+
+    model: Model
+    rows: Sequence[Any]
+    result: Result
+    id: str
+
+
+class Plane:
+    """Several models that answer.
+
+    Args:
+        served: opened (`Served.load`); a request that names none gets the first.
+        max_rows: rows that may wait in all.
+        observers: called with each request that was answered; what they raise is logged and lost.
+
+    Raises:
+        InputError: two models of one name.
+
+    """
+
+    def __init__(
+        self, served: Sequence[Served], *, max_rows: int = 20_000, observers: Sequence[Callable[[Recorded], None]] = ()
+    ) -> None:
+        self.served = {one.name: one for one in served}
+        if len(self.served) < len(served):
+            raise InputError("two models have one name", hint="name them: cauce serve mine=FOLDER theirs=FOLDER")
+        self.observers = list(observers)
+        self.disagreed = self.shadowed = 0
+        self._background: set[asyncio.Task[None]] = set()
+        for one in served:
+            one.start()
+        self.admission = Admission(_Queues(served), max_rows)
+        self._prover = asyncio.get_running_loop().create_task(self._prove())
+
+    def find(self, name: str | None, version: str | None = None, sticky: str | None = None) -> Version:
+        """The version of a model that answers a request; without a name that of the default model.
+
+        Raises:
+            UnknownModel
+
+        """
+        if name is None:
+            return next(iter(self.served.values())).version(version, sticky)
+        name, _, prefix = name.partition("@")
+        if name not in self.served:
+            raise UnknownModel(
+                f'no model "{name}" is served', hint=nearest(name, self.served) or f"served: {', '.join(self.served)}"
+            )
+        return self.served[name].version(version or prefix or None, sticky)
+
+    async def predict(
+        self,
+        rows: Sequence[Any],
+        *,
+        model: str | None = None,
+        version: str | None = None,
+        kind: Kind = "labels",
+        deadline: float | None = None,
+        sticky: str | None = None,
+        truncate: bool = True,
+        request_id: str = "",
+    ) -> Reply:
+        """Answer rows, texts or dicts.
+
+        Args:
+            deadline: of the monotonic clock.
+            sticky: see `Served.version`.
+            truncate: without it a text over the model's limit is refused rather than cut.
+
+        Raises:
+            UnknownModel, Overloaded, Expired, NotReady
+            InputError: no rows, or the model gives no answers of this kind.
+            TextTooLong
+
+        """
+        chosen = self.find(model, version, sticky)
+        if not rows:
+            raise InputError("there are no rows", hint="send one row or more")
+        if (kind == "labels") == (chosen.model.task == "embedding"):
+            wanted, has = ("labels", "vectors") if kind == "labels" else ("vectors", "labels")
+            if kind == "labels" or not hasattr(chosen.model.runtime, "width"):
+                raise InputError(f"the model {chosen.model.name} gives {has}, not {wanted}", hint="ask a model that does")
+        work = Work(kind, rows, deadline or time.monotonic() + WAIT, asyncio.get_running_loop().create_future())
+        self.admission.admit(len(rows), chosen.queue.cost(work.lengths), work.deadline)
+        result = await chosen.queue.submit(work)
+        if not truncate and kind == "labels" and result.truncated.any():
+            row = int(np.argmax(result.truncated))
+            raise TextTooLong(f"row {row + 1} is over the model's limit", hint="send a shorter text, or let it be cut")
+        self._record(chosen.model, rows, result, request_id)
+        self._ask_shadow(chosen, model, work)
+        return Reply(result, chosen.model, max(0.0, work.started - work.arrived), work.computed)
+
+    async def explain(self, row: Any, *, model: str | None = None, version: str | None = None) -> Explanation:
+        """What each word added to the label that a row gets.
+
+        Raises:
+            UnknownModel
+            InputError: the row cannot be answered, or the model cannot explain.
+
+        """
+        return await asyncio.to_thread(self.find(model, version).model.explain, row)
+
+    @property
+    def ready(self) -> str:
+        """Why requests should not be sent here; empty where they should."""
+        if self.admission.draining:
+            return "the server is going down"
+        return "; ".join(f"{name}: {one.problem}" for name, one in self.served.items() if one.problem)
+
+    @property
+    def live(self) -> str:
+        """Why this process has to end; empty where it works."""
+        longest = max((queue.longest_call for one in self.served.values() for queue in one.queues), default=0.0)
+        return f"a call has been running for {longest:.0f} s" if longest > WEDGED else ""
+
+    async def drain(self, seconds: float) -> bool:
+        """Take no more, and wait for what is there; whether all of it was answered in this time."""
+        self.admission.draining = True
+        end = time.monotonic() + seconds
+        while self.admission.wait > 0 and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+        return self.admission.wait == 0
+
+    def close(self) -> None:
+        """Stop what runs beside the requests."""
+        self._prover.cancel()
+        for one in self.served.values():
+            one.close()
+
+    def _record(self, model: Model, rows: Sequence[Any], result: Result, request_id: str) -> None:
+        for observer in self.observers:
+            try:
+                observer(Recorded(model, rows, result, request_id))
+            except Exception:
+                log.exception("an observer failed")
+
+    def _ask_shadow(self, chosen: Version, name: str | None, work: Work) -> None:
+        """Ask the shadow the same rows, where it has nothing else to do: nobody waits for its answer."""
+        one = self.served[name.partition("@")[0]] if name else next(iter(self.served.values()))
+        if one.shadow is None or chosen is one.shadow or one.shadow.queue.waiting or work.kind != "labels":
+            return
+        task = asyncio.get_running_loop().create_task(self._compare(one.shadow.queue, work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _compare(self, queue: Scheduler, work: Work) -> None:
+        copy = Work(work.kind, work.rows, time.monotonic() + WAIT, asyncio.get_running_loop().create_future())
+        try:
+            theirs = await queue.submit(copy)
+        except CauceError:
+            return
+        ours = work.answer.result()
+        self.shadowed += len(ours)
+        self.disagreed += int(np.count_nonzero(ours.best != theirs.best))
+
+    async def _prove(self) -> None:
+        """Ask each version a golden row again and again: what answers nothing, or something else, is not ready."""
+        first: dict[str, Any] = {}
+        while True:
+            for one in self.served.values():
+                version = one.current
+                model = version.model
+                row = {each.name: GOLDEN if each.type == "text" else EXAMPLES[each.type] for each in model.manifest.inputs}
+                kind: Kind = "vectors" if model.task == "embedding" else "labels"
+                work = Work(kind, [row], time.monotonic() + WAIT, asyncio.get_running_loop().create_future())
+                try:
+                    found = _numbers(await version.queue.submit(work))
+                except Exception as error:  # noqa: BLE001  (what is wrong shows in `ready`)
+                    log.warning("%s does not answer a golden row: %s", one.name, error)
+                    continue
+                known = first.setdefault(model.version + model.variant, found)
+                if np.abs(found - known).max() <= MOVED * np.maximum(1, np.abs(known)).max():
+                    one.proven = time.monotonic()
+                else:
+                    log.error("%s answers a golden row otherwise than before", one.name)
+            await asyncio.sleep(EVERY)
+
+
+class _Queues:
+    """The queues of all models, as they are when they are looked at: a swap makes new ones."""
+
+    def __init__(self, served: Sequence[Served]) -> None:
+        self._served = served
+
+    def __iter__(self) -> Any:
+        return (queue for one in self._served for queue in one.queues)
+
+
+def _numbers(result: Result) -> Any:
+    """The scores of the only row, or its vector."""
+    return result.scores[0] if isinstance(result, Predictions) else np.array(result[0].as_py(), np.float32)

@@ -1,0 +1,146 @@
+"""Our own protocol: `POST /v1/predict` and `POST /v1/embed`, errors as problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from cauce.errors import CauceError, InputError, Overloaded, WrongBody
+from cauce.model.model import Model, check_min_score
+from cauce.model.rows import CODES, MEANINGS
+from cauce.online import answers
+from cauce.online.plane import Plane, Reply
+from cauce.online.request import Request, Response
+from cauce.online.routes import Route, model_headers, read_json
+
+PROBLEM = "application/problem+json"
+OPTIONS = {"rows", "model", "version", "top_k", "min_score", "explain", "truncate"}
+
+
+def routes(plane: Plane) -> list[Route]:
+    """The addresses of this protocol."""
+
+    async def predict(request: Request, name: str | None = None) -> Response:
+        body = read_json(request)
+        if not isinstance(body, dict):
+            raise WrongBody("the body is not a JSON object", hint='send {"text": "…"}, or {"rows": […]} for several')
+        top_k, min_score = body.get("top_k"), body.get("min_score", 0.0)
+        if top_k is not None and (type(top_k) is not int or top_k < 1):
+            raise InputError(f"top_k is {top_k!r}", hint="ask for 1 score or more")
+        if type(min_score) not in (int, float):
+            raise InputError(f"min_score is {min_score!r}", hint="give a number between 0 and 1")
+        chosen = name or _text(body, "model")
+        model = plane.find(chosen, _text(body, "version")).model
+        if min_score:
+            check_min_score(model.task, min_score)
+        several = "rows" in body
+        rows = _rows(body["rows"]) if several else [_row(body, model)]
+        reply = await plane.predict(
+            rows,
+            model=chosen,
+            version=_text(body, "version"),
+            deadline=request.deadline,
+            sticky=request.headers.get("x-sticky"),
+            truncate=body.get("truncate", True) is not False,
+            request_id=request.id,
+        )
+        result = replace(reply.result, min_score=min_score) if min_score else reply.result
+        found = answers.rows(result, top_k)
+        if not several and "error" in found[0]:
+            raise RowError(CODES[result.codes[0]])
+        if body.get("explain"):
+            if several:
+                raise InputError("rows are explained one by one", hint="send one row with explain")
+            found[0]["explain"] = _explained(await plane.explain(rows[0], model=chosen, version=reply.model.version))
+        told = {"predictions": found} if several else found[0]
+        return _answer({**told, "model": _named(reply)}, reply)
+
+    async def embed(request: Request, name: str | None = None) -> Response:
+        body = read_json(request)
+        if not isinstance(body, dict):
+            raise WrongBody("the body is not a JSON object", hint='send {"text": "…"}, or {"rows": […]} for several')
+        chosen = name or _text(body, "model")
+        several = "rows" in body
+        model = plane.find(chosen, _text(body, "version")).model
+        rows = _rows(body["rows"]) if several else [_row(body, model)]
+        reply = await plane.predict(
+            rows, model=chosen, version=_text(body, "version"), kind="vectors", deadline=request.deadline, request_id=request.id
+        )
+        vectors = reply.result.to_pylist()
+        if not several and vectors[0] is None:
+            raise RowError("empty_text")
+        return _answer({**({"vectors": vectors} if several else {"vector": vectors[0]}), "model": _named(reply)}, reply)
+
+    return [
+        Route("POST", "/v1/predict", predict, problem),
+        Route("POST", "/v1/models/{name}/predict", predict, problem),
+        Route("POST", "/v1/embed", embed, problem),
+        Route("POST", "/v1/models/{name}/embed", embed, problem),
+    ]
+
+
+class RowError(InputError):
+    """The only row of a request cannot be answered."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(MEANINGS[code])
+        self.code = code
+
+
+def problem(error: CauceError, request_id: str) -> Response:
+    """An error as problem+json."""
+    told = {
+        "type": "about:blank",
+        "title": error.message,
+        "status": error.http_status,
+        **error.as_dict(),
+        "request_id": request_id,
+    }
+    told["detail"] = told.pop("message")
+    extra = (("retry-after", str(int(error.retry_after))),) if isinstance(error, Overloaded) else ()
+    return Response(orjson.dumps(told), error.http_status, PROBLEM, extra)
+
+
+def _answer(told: dict[str, Any], reply: Reply) -> Response:
+    return Response(orjson.dumps(told), headers=model_headers(reply))
+
+
+def _named(reply: Reply) -> dict[str, str]:
+    return {"name": reply.model.name, "version": reply.model.version, "variant": reply.model.variant}
+
+
+def _text(body: dict[str, Any], key: str) -> str | None:
+    value = body.get(key)
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{key} is {value!r}", hint=f"give {key} as a text")
+    return value
+
+
+def _rows(rows: Any) -> list[Any]:
+    if not isinstance(rows, list):
+        raise InputError("rows is not a list", hint='send {"rows": ["…", "…"]} or {"rows": [{…}, {…}]}')
+    if any(not isinstance(row, str | dict) and row is not None for row in rows):
+        raise InputError("a row is neither a text nor an object", hint='send {"rows": ["…", "…"]} or {"rows": [{…}, {…}]}')
+    return rows
+
+
+def _row(body: dict[str, Any], model: Model) -> Any:
+    """The only row: its columns stand beside the options; of a model of one text it may be called `text`."""
+    names = [one.name for one in model.manifest.inputs]
+    row = {name: body[name] for name in names if name in body and (name not in OPTIONS or name not in body.keys() - OPTIONS)}
+    if not row and len(names) == 1 and "text" in body:
+        return {names[0]: body["text"]}
+    if not row:
+        raise InputError(f"the body has none of the model's columns: {', '.join(names)}", hint='send {"text": "…"}')
+    return row
+
+
+def _explained(reasons: Any) -> dict[str, Any]:
+    return {
+        "label": reasons.label,
+        "logit": reasons.logit,
+        "bias": reasons.bias,
+        "contributions": [{"piece": piece, "value": value} for piece, value in reasons.contributions],
+    }

@@ -1,0 +1,103 @@
+"""Addresses: which handler answers a request, and in which shape its errors go out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from cauce.errors import CauceError, UnknownRoute, WrongBody, WrongMethod
+from cauce.online.plane import Reply
+from cauce.online.request import Request, Response
+
+Handler = Callable[..., Awaitable[Response]]
+Envelope = Callable[[CauceError, str], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address.
+
+    Attributes:
+        path: with parameters as `{name}`, which a part of the path stands for.
+        handler: called with the request and the parameters.
+        envelope: an error, and the request's id, as this address's clients read it.
+
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    envelope: Envelope
+
+
+class Table:
+    """All addresses. Those without parameters are found by one look."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._exact: dict[str, dict[str, Route]] = {}
+        self._patterns: list[tuple[re.Pattern[str], Route]] = []
+        for one in routes:
+            if "{" in one.path:
+                parts = re.split(r"\{(\w+)\}", one.path)
+                named = "".join(f"(?P<{part}>[^/]+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
+                self._patterns.append((re.compile(named), one))
+            else:
+                self._exact.setdefault(one.path, {})[one.method] = one
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """The route and its parameters; None where the path is of no route.
+
+        Raises:
+            WrongMethod: the path is of a route, with another method.
+
+        """
+        if known := self._exact.get(path):
+            if method in known:
+                return known[method], {}
+            raise _wrong(method, path, known)
+        others = set()
+        for pattern, route in self._patterns:
+            if found := pattern.fullmatch(path):
+                if route.method == method:
+                    return route, {name: unquote(value) for name, value in found.groupdict().items()}
+                others.add(route.method)
+        if others:
+            raise _wrong(method, path, others)
+        return None
+
+
+def _wrong(method: str, path: str, known: Iterable[str]) -> WrongMethod:
+    return WrongMethod(f"{path} does not take {method}", hint=f"send it with {', '.join(sorted(known))}")
+
+
+def unknown(path: str) -> UnknownRoute:
+    """The error of an address that is none."""
+    return UnknownRoute(f"there is no {path} here", hint="see /docs for the addresses")
+
+
+def read_json(request: Request) -> Any:
+    """The body as JSON.
+
+    Raises:
+        WrongBody: it is none.
+
+    """
+    try:
+        return orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
+        raise WrongBody(f"the body is not JSON: {error}", hint='send UTF-8 JSON, as {"text": "…"}') from None
+
+
+def model_headers(reply: Reply) -> tuple[tuple[str, str], ...]:
+    """Who answered, and where the time went, in milliseconds."""
+    return (
+        ("x-model-name", reply.model.name),
+        ("x-model-version", reply.model.version),
+        ("x-model-variant", reply.model.variant),
+        ("server-timing", f"queue;dur={1e3 * reply.queue:.2f}, infer;dur={1e3 * reply.infer:.2f}"),
+    )

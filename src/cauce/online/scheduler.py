@@ -1,0 +1,198 @@
+"""Which rows run together, and when: for one model.
+
+Work starts at once where a worker is idle; while all are busy, requests gather. Each turn begins with the request that waits
+longest and gives it one call: rows of like length of the others fill the call up, so a list of a thousand rows delays nobody by
+more than a call, and nothing starves. A model of `single` variants gets one row a call. What is cheaper than handing it to a
+thread is answered on the spot, all requests of one turn of the event loop together.
+
+All this happens on the event loop, so nothing is locked. The workers only compute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from cauce.errors import Expired
+from cauce.model.model import Model
+from cauce.online.speed import Speed
+from cauce.online.work import Kind, Result, Work, ask, cut
+from cauce.text.threads import start, threads
+
+LIKE = 3  # rows of a third to three times the first one's length go into its call
+AT_ONCE = 0.004  # seconds that the event loop computes itself; more goes to a worker
+AHEAD = 1  # calls that are ready when a worker ends, so that it does not wait for the event loop
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """Rows of one or several requests that run together."""
+
+    kind: Kind
+    rows: list[Any]
+    longest: int
+    shares: list[tuple[Work, list[int]]]
+    begun: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A call that ended, for whoever measures: rows, characters of the longest, seconds."""
+
+    rows: int
+    longest: int
+    seconds: float
+    failed: bool
+
+
+class Scheduler:
+    """The queue of one model.
+
+    Args:
+        model: warmed up.
+        speed: its own, fitted.
+        seen: called after each call.
+
+    Attributes:
+        backlog: seconds of work that waits or runs, on one thread.
+
+    """
+
+    def __init__(self, model: Model, speed: Speed, seen: Callable[[Seen], None] = lambda one: None) -> None:
+        self.model, self.speed, self._seen = model, speed, seen
+        self.backlog = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Work] = deque()
+        self._running: set[Call] = set()
+        self._flushes = False
+
+    @property
+    def waiting(self) -> int:
+        """Rows that no worker has yet."""
+        return sum(work.left for work in self._waiting)
+
+    @property
+    def longest_call(self) -> float:
+        """Seconds for which the oldest call has been running; 0.0 where none is."""
+        now = time.monotonic()
+        return max((now - call.begun for call in self._running if call.begun), default=0.0)
+
+    def cost(self, lengths: list[int]) -> float:
+        """Seconds that rows of these lengths take on one thread."""
+        share = self.speed.share
+        return share(lengths[0]) if len(lengths) == 1 else sum(map(share, lengths))
+
+    def submit(self, work: Work) -> asyncio.Future[Result]:
+        """Let work wait for its turn. Its answer may be cancelled: what nobody waits for is not computed."""
+        work.seconds = self.cost(work.lengths)
+        self.backlog += work.seconds
+        expires = self._loop.call_later(max(0.0, work.deadline - time.monotonic()), self._expire, work)
+        work.answer.add_done_callback(lambda _: self._settled(work, expires))
+        self._waiting.append(work)
+        if self.speed.cheap:
+            if not self._flushes:
+                self._flushes = True
+                self._loop.call_soon(self._flush)
+        else:
+            self._dispatch()
+        return work.answer
+
+    def _settled(self, work: Work, expires: asyncio.TimerHandle) -> None:
+        expires.cancel()
+        self._lighten(work, work.seconds)
+
+    def _lighten(self, work: Work, seconds: float) -> None:
+        work.seconds -= seconds
+        self.backlog = max(0.0, self.backlog - seconds)
+
+    def _expire(self, work: Work) -> None:
+        if not work.answer.done():
+            waited = time.monotonic() - work.arrived
+            work.answer.set_exception(
+                Expired(f"the answer was not ready after {waited:.1f} s", hint="send fewer rows, or wait longer")
+            )
+
+    def _flush(self) -> None:
+        """Answer what came in this turn of the event loop, here if that is quick."""
+        self._flushes = False
+        while call := self._next():
+            call.begun = time.monotonic()
+            if self.speed.call(len(call.rows), call.longest) > AT_ONCE:
+                self._running.add(call)
+                start(partial(self._compute, call))
+            else:
+                self._answered(call, _outcome(call, self.model), time.monotonic())
+
+    def _dispatch(self) -> None:
+        while len(self._running) < threads() + AHEAD and (call := self._next()):
+            self._running.add(call)
+            start(partial(self._compute, call))
+
+    def _next(self) -> Call | None:
+        """The next call: of the request whose turn it is, filled up with rows of like length; None where nobody waits."""
+        while self._waiting and self._waiting[0].answer.done():
+            self._waiting.popleft()
+        if not self._waiting:
+            return None
+        first = self._waiting.popleft()
+        longest = first.next_length
+        room = self.speed.fit(longest)
+        shares = [(first, first.take(room))]
+        room -= len(shares[0][1])
+        kept: deque[Work] = deque()
+        while room and self._waiting:
+            other = self._waiting.popleft()
+            if other.answer.done():
+                continue
+            length = other.next_length
+            if other.kind == first.kind and length <= LIKE * longest and longest <= LIKE * length + LIKE:
+                longest = max(longest, length)
+                shares.append((other, other.take(room)))
+                room -= len(shares[-1][1])
+            if other.left:
+                kept.append(other)
+        kept.extend(self._waiting)
+        if first.left:
+            kept.append(first)  # its next call comes after the others' turn
+        self._waiting = kept
+        return Call(first.kind, [work.rows[place] for work, places in shares for place in places], longest, shares)
+
+    def _compute(self, call: Call) -> None:
+        """On a worker's thread."""
+        call.begun = time.monotonic()
+        outcome, ended = _outcome(call, self.model), time.monotonic()
+        self._loop.call_soon_threadsafe(self._finished, call, outcome, ended)
+
+    def _finished(self, call: Call, outcome: Result | Exception, ended: float) -> None:
+        self._running.discard(call)
+        self._dispatch()  # the workers first: nobody waits for the loop
+        self._answered(call, outcome, ended)
+
+    def _answered(self, call: Call, outcome: Result | Exception, ended: float) -> None:
+        seconds, failed = ended - call.begun, isinstance(outcome, Exception)
+        if not failed:
+            self.speed.learn(len(call.rows), call.longest, seconds)
+        begin = 0
+        for work, places in call.shares:
+            work.started = work.started or call.begun
+            work.computed += seconds
+            self._lighten(work, work.seconds * len(places) / work.unanswered)
+            if not failed:
+                work.receive(places, cut(outcome, begin, begin + len(places)) if len(call.shares) > 1 else outcome)
+            elif not work.answer.done():
+                work.answer.set_exception(outcome)
+            begin += len(places)
+        self._seen(Seen(len(call.rows), call.longest, seconds, failed))
+
+
+def _outcome(call: Call, model: Model) -> Result | Exception:
+    """What the model says, or what it raised: a row that fails has its own error, so this is the whole call's."""
+    try:
+        return ask(call.kind, model, call.rows)
+    except Exception as error:  # noqa: BLE001  (it goes to those who wait)
+        return error

@@ -1,0 +1,104 @@
+"""How long calls take: what batches are cut by, and what tells whether a new request can be answered in time."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+
+from cauce.model import rows
+from cauce.model.model import Model
+
+SAMPLE = "Llegó antes de tiempo and it works as promised, gracias! "  # words as people write them, of two languages
+SHORT, LONG, MANY = 40, 400, 8  # characters of a row, and rows of a call, that warm-up tries
+REPEATS = 3
+CHEAP = 100e-6  # seconds a row: below, handing it to a thread costs more than answering it
+MOST_ROWS = 1024  # of one call, where the runtime takes any number
+KEEP = 0.9  # of what is known at each new reading
+
+EXAMPLES = {"category": "a", "number": 0.0, "boolean": False}
+
+
+class Speed:
+    """Seconds of a call: a constant, a share for each row, and one for each character, all rows as long as the longest.
+
+    Fitted on a few calls, by least squares; then a factor follows what calls really take.
+
+    Args:
+        model: warmed up.
+
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._factor = 1.0
+        self._call, self._row, self._char = self._fitted(model)
+        self._single = model.runtime.batching == "single"
+        self._budget = self._chars_a_call(model)
+        self.cheap = not self._single and self.call(MANY, SHORT) / MANY < CHEAP
+
+    def call(self, count: int, longest: int) -> float:
+        """Seconds of a call of so many rows, the longest of so many characters."""
+        return self._factor * (self._call + count * (self._row + longest * self._char))
+
+    def fit(self, longest: int) -> int:
+        """How many rows of at most so many characters one call takes best."""
+        return 1 if self._single else max(1, min(MOST_ROWS, self._budget // max(longest, 1)))
+
+    def share(self, length: int) -> float:
+        """Seconds that a row of so many characters adds where many wait: its part of a full call."""
+        count = self.fit(length)
+        return self.call(count, length) / count
+
+    def learn(self, count: int, longest: int, seconds: float) -> None:
+        """Take a call into account that took so many seconds."""
+        expected = self.call(count, longest) / self._factor
+        self._factor = min(20.0, max(0.05, KEEP * self._factor + (1 - KEEP) * seconds / expected))
+
+    @staticmethod
+    def _fitted(model: Model) -> tuple[float, float, float]:
+        sizes = [(1, SHORT), (1, LONG), (MANY, SHORT), (MANY, LONG)]
+        seconds = [statistics.median(_ask(model, count, length) for _ in range(REPEATS)) for count, length in sizes]
+        if model.runtime.batching == "single":  # rows come one a call
+            return _line(seconds[0], seconds[1])
+        known = np.array([(1.0, count, count * length) for count, length in sizes])
+        weights = 1 / np.array(seconds)  # an error counts by its share
+        found, *_ = np.linalg.lstsq(known * weights[:, None], np.array(seconds) * weights, rcond=None)
+        call, row, char = (max(float(one), 0.0) for one in found)
+        return max(call, 1e-6), row, char
+
+    @staticmethod
+    def _chars_a_call(model: Model) -> int:
+        """The runtime's budget of padded cost, in characters."""
+        budget = model.runtime.batch_cost
+        if budget is None:
+            return MOST_ROWS * LONG
+        batch, _ = rows.from_any([_row(model, LONG)], model.manifest.inputs)
+        return max(1, int(budget * LONG / max(int(model.runtime.encode(batch).cost[0]), 1)))
+
+
+def chars(row: Any) -> int:
+    """Characters of a row: of a text, or of a dict's texts."""
+    if isinstance(row, str):
+        return len(row)
+    return sum(len(value) for value in row.values() if isinstance(value, str)) if isinstance(row, dict) else 0
+
+
+def _line(short: float, long: float) -> tuple[float, float, float]:
+    """Constant and slope of a call of one row."""
+    char = max(0.0, (long - short) / (LONG - SHORT))
+    return max(1e-6, short - SHORT * char), 0.0, char
+
+
+def _row(model: Model, length: int) -> dict[str, Any]:
+    text = (SAMPLE * (length // len(SAMPLE) + 1))[:length]
+    return {one.name: text if one.type == "text" else EXAMPLES[one.type] for one in model.manifest.inputs}
+
+
+def _ask(model: Model, count: int, length: int) -> float:
+    """Seconds of a call, on the way that every call goes."""
+    asked = [_row(model, length)] * count
+    start = time.perf_counter()
+    (model.embed if model.task == "embedding" else model.predict)(asked)
+    return time.perf_counter() - start
