@@ -8,7 +8,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from cauce.errors import CauceError, NotReady
 from cauce.model.manifest import Manifest
@@ -16,11 +16,11 @@ from cauce.online.front import Front
 from cauce.online.metrics import Metrics
 from cauce.online.openapi import document
 from cauce.online.plane import Plane
-from cauce.online.protocols import native
+from cauce.online.protocols import huggingface, native, tei
 from cauce.online.routes import Table, unknown
 from cauce.settings import Serve
 
-PROTOCOLS = (native,)
+PROTOCOLS = (native, huggingface, tei)
 
 
 def application(plane: Plane, metrics: Metrics, settings: Serve) -> Front:
@@ -60,13 +60,6 @@ def _behind(plane: Plane, metrics: Metrics) -> FastAPI:
             return _plain(error)
         served = plane.served[name.partition("@")[0]]
         return _json({**_described(served.name, one.manifest), "ready": not served.problem, "follows": served.followed})
-
-    @app.get("/", include_in_schema=False)
-    async def root(request: Request) -> Response:
-        """People are shown the documentation; programs are told who is here."""
-        if "text/html" in request.headers.get("accept", ""):
-            return RedirectResponse("/docs")
-        return _json({"name": "cauce", "models": list(plane.served), "docs": "/docs"})
 
     @app.exception_handler(404)
     async def missing(request: Request, _: Exception) -> Response:

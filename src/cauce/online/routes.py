@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 
-from cauce.errors import CauceError, UnknownRoute, WrongBody, WrongMethod
+from cauce.errors import CauceError, Overloaded, UnknownRoute, WrongBody, WrongMethod
 from cauce.online.plane import Reply
 from cauce.online.request import Request, Response
 
@@ -52,26 +52,30 @@ class Table:
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The route and its parameters; None where the path is of no route.
 
-        Raises:
-            WrongMethod: the path is of a route, with another method.
-
+        Where the path takes another method only, the route refuses as that one's clients read it.
         """
         if known := self._exact.get(path):
-            if method in known:
-                return known[method], {}
-            raise _wrong(method, path, known)
-        others = set()
+            return known.get(method) or _refusing(method, list(known.values())), {}
+        others = []
         for pattern, route in self._patterns:
             if found := pattern.fullmatch(path):
                 if route.method == method:
                     return route, {name: unquote(value) for name, value in found.groupdict().items()}
-                others.add(route.method)
-        if others:
-            raise _wrong(method, path, others)
-        return None
+                others.append(route)
+        return (_refusing(method, others), {}) if others else None
 
 
-def _wrong(method: str, path: str, known: Iterable[str]) -> WrongMethod:
+def _refusing(method: str, known: Sequence[Route]) -> Route:
+    """The route of a path that takes other methods."""
+
+    async def refuse(request: Request) -> Response:
+        raise wrong_method(method, request.path, {one.method for one in known})
+
+    return Route(method, known[0].path, refuse, known[0].envelope)
+
+
+def wrong_method(method: str, path: str, known: Iterable[str]) -> WrongMethod:
+    """The error of an address that takes other methods."""
     return WrongMethod(f"{path} does not take {method}", hint=f"send it with {', '.join(sorted(known))}")
 
 
@@ -80,8 +84,11 @@ def unknown(path: str) -> UnknownRoute:
     return UnknownRoute(f"there is no {path} here", hint="see /docs for the addresses")
 
 
-def read_json(request: Request) -> Any:
+def read_json(request: Request, example: str = '{"text": "…"}') -> Any:
     """The body as JSON.
+
+    Args:
+        example: of a body that this address reads.
 
     Raises:
         WrongBody: it is none.
@@ -90,7 +97,7 @@ def read_json(request: Request) -> Any:
     try:
         return orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
-        raise WrongBody(f"the body is not JSON: {error}", hint='send UTF-8 JSON, as {"text": "…"}') from None
+        raise WrongBody(f"the body is not JSON: {error}", hint=f"send UTF-8 JSON, as {example}") from None
 
 
 def model_headers(reply: Reply) -> tuple[tuple[str, str], ...]:
@@ -101,3 +108,11 @@ def model_headers(reply: Reply) -> tuple[tuple[str, str], ...]:
         ("x-model-variant", reply.model.variant),
         ("server-timing", f"queue;dur={1e3 * reply.queue:.2f}, infer;dur={1e3 * reply.infer:.2f}"),
     )
+
+
+def retry_headers(error: CauceError) -> tuple[tuple[str, str], ...]:
+    """When to try again, where that is known; RateLimit too, which the client of the Hugging Face Hub shows."""
+    if not isinstance(error, Overloaded):
+        return ()
+    seconds = str(int(error.retry_after))
+    return ("retry-after", seconds), ("ratelimit", f'"rows";r=0;t={seconds}')
