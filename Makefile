@@ -29,6 +29,13 @@ clients: $(patsubst tests/clients/%.txt,.venv/clients/%/.ready,$(wildcard tests/
 	.venv/clients/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
+# One in JavaScript, where npm is here.
+.venv/clients/js/.ready: tests/clients/js/package.json $(BASE)
+	mkdir -p .venv/clients/js
+	cp $< .venv/clients/js/
+	cd .venv/clients/js && npm install --silent --no-audit --no-fund
+	touch $@
+
 # From a labeled file to a model, its figures, and answers; then the same with real tweets, where they are.
 demo: $(BASE)
 	$(BIN)/cauce train examples/data/messages.csv --out $(DEMO)/messages --replace
@@ -51,7 +58,7 @@ test: lint clients
 cover: setup clients
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
 
-prove: setup clients
+prove: setup clients $(if $(shell command -v npm),.venv/clients/js/.ready)
 	$(BIN)/pytest -m prove --timeout=1200
 
 bench: setup
