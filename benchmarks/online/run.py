@@ -1,8 +1,8 @@
 """How fast a transformer answers over HTTP, beside servers that people would pick instead: one tweet a request, in one run.
 
-All serve the same int8 graph of one model folder on this machine's processors, which the load (wrk) uses too; each with a worker a
-processor, one thread each. `offline` is the runtime alone in the served layout: a thread a processor, one row a call. Each server
-is started, warmed and loaded for some seconds at 1, 32 and 256 connections, several times; the turns of all alternate.
+All serve the same int8 graph of one model folder on this machine's processors, which the load (wrk) uses too; each with a
+worker a processor, one thread each. `offline` is the runtime alone in the served layout: a thread a processor, one row a call.
+Each server is started, warmed and loaded for some seconds at 1, 32 and 256 connections, several times; their turns alternate.
 `linear` is a linear model beside a bare FastAPI route with pydantic that returns a constant.
 
 Needs wrk on the path, and the peers' environments: `--install` makes them under .venv/peers. A peer that is not there is left
@@ -50,7 +50,8 @@ request = function()
   return wrk.format("POST", "%s", {["Content-Type"] = "application/json"}, texts[at])
 end
 done = function(summary, latency, requests)
-  local errors = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
+  local e = summary.errors
+  local errors = e.status + e.connect + e.read + e.write + e.timeout
   io.write(string.format("RESULT %%d %%d %%d %%f %%f %%f %%f\\n", summary.requests, summary.duration, errors,
     latency:percentile(50), latency:percentile(95), latency:percentile(99), latency.max))
 end
