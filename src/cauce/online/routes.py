@@ -6,11 +6,10 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
-from cauce.errors import CauceError, UnknownRoute, WrongBody, WrongMethod
+from cauce.errors import CauceError, Overloaded, UnknownRoute, WrongBody, WrongMethod
 from cauce.online.plane import Reply
 from cauce.online.request import Request, Response
 
@@ -41,13 +40,21 @@ class Table:
     def __init__(self, routes: Iterable[Route]) -> None:
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], Route]] = []
+        self._envelopes: dict[str, Envelope | None] = {}
         for one in routes:
+            first = _first(one.path)
+            same = self._envelopes.get(first, one.envelope) is one.envelope
+            self._envelopes[first] = one.envelope if same else None
             if "{" in one.path:
                 parts = re.split(r"\{(\w+)\}", one.path)
                 named = "".join(f"(?P<{part}>[^/]+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
                 self._patterns.append((re.compile(named), one))
             else:
                 self._exact.setdefault(one.path, {})[one.method] = one
+
+    def envelope(self, path: str) -> Envelope | None:
+        """How an error goes out at a path that is of no route: as at all others below its first part, if they agree."""
+        return self._envelopes.get(_first(path))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The route and its parameters; None where the path is of no route.
@@ -64,11 +71,15 @@ class Table:
         for pattern, route in self._patterns:
             if found := pattern.fullmatch(path):
                 if route.method == method:
-                    return route, {name: unquote(value) for name, value in found.groupdict().items()}
+                    return route, found.groupdict()
                 others.add(route.method)
         if others:
             raise _wrong(method, path, others)
         return None
+
+
+def _first(path: str) -> str:
+    return path.lstrip("/").partition("/")[0]
 
 
 def _wrong(method: str, path: str, known: Iterable[str]) -> WrongMethod:
@@ -101,3 +112,13 @@ def model_headers(reply: Reply) -> tuple[tuple[str, str], ...]:
         ("x-model-variant", reply.model.variant),
         ("server-timing", f"queue;dur={1e3 * reply.queue:.2f}, infer;dur={1e3 * reply.infer:.2f}"),
     )
+
+
+def sentence(error: CauceError) -> str:
+    """What happened and what to do, for protocols that have one text for both."""
+    return "; ".join(filter(None, (error.message, error.hint)))
+
+
+def retry_after(error: CauceError) -> tuple[tuple[str, str], ...]:
+    """The header that says when another try is worth it."""
+    return (("retry-after", str(int(error.retry_after))),) if isinstance(error, Overloaded) else ()

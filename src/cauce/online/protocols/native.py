@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 
-from cauce.errors import CauceError, InputError, Overloaded, WrongBody
+from cauce.errors import CauceError, InputError, WrongBody
 from cauce.model.model import Model, check_min_score
 from cauce.model.rows import CODES, MEANINGS
 from cauce.online import answers
 from cauce.online.plane import Plane, Reply
 from cauce.online.request import Request, Response
-from cauce.online.routes import Route, model_headers, read_json
+from cauce.online.routes import Route, model_headers, read_json, retry_after
 
 PROBLEM = "application/problem+json"
 OPTIONS = {"rows", "model", "version", "top_k", "min_score", "explain", "truncate"}
@@ -99,8 +99,7 @@ def problem(error: CauceError, request_id: str) -> Response:
         "request_id": request_id,
     }
     told["detail"] = told.pop("message")
-    extra = (("retry-after", str(int(error.retry_after))),) if isinstance(error, Overloaded) else ()
-    return Response(orjson.dumps(told), error.http_status, PROBLEM, extra)
+    return Response(orjson.dumps(told), error.http_status, PROBLEM, retry_after(error))
 
 
 def _answer(told: dict[str, Any], reply: Reply) -> Response:
