@@ -133,7 +133,7 @@ def _flat(name: str, data: Any, shape: Any) -> list[Any]:
         data = [value for one in data for value in (one if isinstance(one, list) else (one,))]
     if any(isinstance(value, list | dict) for value in data):
         raise InputError(f'"{name}" is nested deeper than its shape', hint="one value a row: [n] or [n, 1]")
-    return data
+    return list(data)
 
 
 def _unpacked(name: str, datatype: Any, raw: bytes) -> list[Any]:
