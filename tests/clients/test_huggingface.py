@@ -17,7 +17,7 @@ from serving import Server, serving
 import cauce
 
 TEXTS = ["me encanta, llegó antes de tiempo 😍", "it broke after a day"]
-HUBS = ["hub", pytest.param("hub-0.36", marks=pytest.mark.prove), pytest.param("hub-0.23", marks=pytest.mark.prove)]
+HUBS = ["hub", pytest.param("prove/hub-0.36", marks=pytest.mark.prove), pytest.param("prove/hub-0.23", marks=pytest.mark.prove)]
 JS = Path(__file__).parents[2] / ".venv" / "clients" / "js"
 
 Client = Callable[[str], Callable[..., Any]]

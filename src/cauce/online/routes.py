@@ -6,7 +6,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
@@ -41,13 +40,21 @@ class Table:
     def __init__(self, routes: Iterable[Route]) -> None:
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], Route]] = []
+        self._envelopes: dict[str, Envelope | None] = {}
         for one in routes:
+            first = _first(one.path)
+            same = self._envelopes.get(first, one.envelope) is one.envelope
+            self._envelopes[first] = one.envelope if same else None
             if "{" in one.path:
                 parts = re.split(r"\{(\w+)\}", one.path)
                 named = "".join(f"(?P<{part}>[^/]+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
                 self._patterns.append((re.compile(named), one))
             else:
                 self._exact.setdefault(one.path, {})[one.method] = one
+
+    def envelope(self, path: str) -> Envelope | None:
+        """How an error goes out at a path that is of no route: as at all others below its first part, if they agree."""
+        return self._envelopes.get(_first(path))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The route and its parameters; None where the path is of no route.
@@ -60,9 +67,13 @@ class Table:
         for pattern, route in self._patterns:
             if found := pattern.fullmatch(path):
                 if route.method == method:
-                    return route, {name: unquote(value) for name, value in found.groupdict().items()}
+                    return route, found.groupdict()
                 others.append(route)
         return (_refusing(method, others), {}) if others else None
+
+
+def _first(path: str) -> str:
+    return path.lstrip("/").partition("/")[0]
 
 
 def _refusing(method: str, known: Sequence[Route]) -> Route:
@@ -108,6 +119,11 @@ def model_headers(reply: Reply) -> tuple[tuple[str, str], ...]:
         ("x-model-variant", reply.model.variant),
         ("server-timing", f"queue;dur={1e3 * reply.queue:.2f}, infer;dur={1e3 * reply.infer:.2f}"),
     )
+
+
+def sentence(error: CauceError) -> str:
+    """What happened and what to do, for protocols that have one text for both."""
+    return "; ".join(filter(None, (error.message, error.hint)))
 
 
 def retry_headers(error: CauceError) -> tuple[tuple[str, str], ...]:
