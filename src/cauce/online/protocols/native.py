@@ -77,7 +77,7 @@ def routes(plane: Plane) -> list[Route]:
         """People are shown the documentation; programs are told who is here."""
         if "text/html" in request.headers.get("accept", ""):
             return Response(b"", 307, headers=(("location", "/docs"),))
-        return Response(orjson.dumps({"name": "cauce", "models": list(plane.served), "docs": "/docs"}))
+        return Response(orjson.dumps({"name": "cauce", "status": "alive", "models": list(plane.served), "docs": "/docs"}))
 
     return [
         Route("GET", "/", root, problem),
