@@ -44,7 +44,9 @@ class Server:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
-    def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, timeout: float = 30) -> Answer:
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, timeout: float = 30
+    ) -> Answer:
         """One request over a connection of its own. A body that is not bytes goes as JSON."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data=data, method=method, headers=headers or {})

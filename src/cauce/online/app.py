@@ -16,11 +16,11 @@ from cauce.online.front import Front
 from cauce.online.metrics import Metrics
 from cauce.online.openapi import document
 from cauce.online.plane import Plane
-from cauce.online.protocols import native
+from cauce.online.protocols import native, openai
 from cauce.online.routes import Table, unknown
 from cauce.settings import Serve
 
-PROTOCOLS = (native,)
+PROTOCOLS = (native, openai)
 
 
 def application(plane: Plane, metrics: Metrics, settings: Serve) -> Front:

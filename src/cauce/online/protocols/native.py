@@ -82,10 +82,10 @@ def routes(plane: Plane) -> list[Route]:
 
 
 class RowError(InputError):
-    """The only row of a request cannot be answered."""
+    """A row cannot be answered, and the request has no other, or its answer no place for the error of one."""
 
-    def __init__(self, code: str) -> None:
-        super().__init__(MEANINGS[code])
+    def __init__(self, code: str, where: str = "") -> None:
+        super().__init__(MEANINGS[code], where=where)
         self.code = code
 
 
