@@ -27,7 +27,7 @@ class Network(Options):
     """What the recipes that train a network have in common."""
 
     epochs: int = Field(4, ge=1, description="Most passes over the training rows.")
-    passes: int = Field(24_000, ge=1, description="Rows that are seen in all: large data needs fewer epochs.")
+    passes: int = Field(100_000, ge=1, description="Rows that are seen in all: large data needs fewer epochs.")
     least: int = Field(1, ge=1, description="Fewest passes over the training rows, however many they are.")
     batch: int = Field(32, ge=1, description="Rows of a step.")
     rate: float = Field(1e-4, gt=0, description="The highest learning rate.")

@@ -41,7 +41,7 @@ class Options(Network):
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "fast": {"passes": 8_000, "epochs": 2},
         "balanced": {},
-        "best": {"passes": 150_000, "epochs": 6},
+        "best": {"passes": 250_000, "epochs": 6},
     }
 
     base: str = Field("minilm", description="The encoder: minilm (packaged), a local folder, or a hub id.")

@@ -64,7 +64,7 @@ def test_several_labels_and_a_number_are_learnt_too(wordy, tiny_base, tmp_path):
     assert number.model.predict(["nunca tarde"])[0].score == pytest.approx(2000, abs=200)
 
 
-def test_ctrl_c_keeps_the_best_so_far_and_resume_goes_on(wordy, tiny_base, tmp_path):
+def test_ctrl_c_keeps_the_best_so_far_and_resume_goes_on(run, wordy, tiny_base, tmp_path):
     out, columns = tmp_path / "model", Columns(label=("label",), ignore=("tags", "value"))
 
     def press(share, what):
@@ -74,9 +74,8 @@ def test_ctrl_c_keeps_the_best_so_far_and_resume_goes_on(wordy, tiny_base, tmp_p
     part = trained(wordy, out, tiny_base, columns=columns, progress=press)
     assert any("stopped at epoch 2.5 of 3" in note for note in part.notes)
     assert cauce.load(out).version == part.model.version
-    whole = trained(wordy, tmp_path / "whole", tiny_base, columns=columns, name="wordy")
     rest = trained(wordy, out, tiny_base, columns=columns, resume=True)
-    assert rest.model.version == whole.model.version
+    assert rest.model.version == run.model.version
 
 
 @pytest.mark.parametrize(
