@@ -7,7 +7,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 DEMO := demo
 TWEETS := ../shared/data/tweeteval/emotion
 
-.PHONY: setup clients demo test cover prove lint bench docs clean
+.PHONY: setup clients every-client demo test cover prove lint bench docs clean
 
 setup: $(READY)
 
@@ -24,9 +24,19 @@ $(READY): $(BASE)
 # Real clients of other makers, each in an environment of its own: tests/clients/NAME.txt says what is in it.
 clients: $(patsubst tests/clients/%.txt,.venv/clients/%/.ready,$(wildcard tests/clients/*.txt))
 
+# Those that are large are below tests/clients/prove: `make prove` alone asks them.
+every-client: clients $(patsubst tests/clients/%.txt,.venv/clients/%/.ready,$(wildcard tests/clients/prove/*.txt))
+
 .venv/clients/%/.ready: tests/clients/%.txt $(BASE)
 	$(PYTHON) -m venv .venv/clients/$*
 	.venv/clients/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+# One in JavaScript, where npm is here.
+.venv/clients/js/.ready: tests/clients/js/package.json $(BASE)
+	mkdir -p .venv/clients/js
+	cp $< .venv/clients/js/
+	cd .venv/clients/js && npm install --silent --no-audit --no-fund
 	touch $@
 
 # From a labeled file to a model, its figures, and answers; then the same with real tweets, where they are.
@@ -51,7 +61,7 @@ test: lint clients
 cover: setup clients
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
 
-prove: setup clients
+prove: setup every-client $(if $(shell command -v npm),.venv/clients/js/.ready)
 	$(BIN)/pytest -m prove --timeout=1200
 
 bench: setup

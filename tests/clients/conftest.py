@@ -18,7 +18,7 @@ Ask = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def client() -> Callable[[str], Ask]:
-    """`client("triton")(script, *arguments)`: runs a script with that environment's Python; it prints JSON, which is returned."""
+    """`client("triton")(script, *arguments)` runs a script with that client's Python; what it prints is JSON, and returned."""
 
     def of(name: str) -> Ask:
         python = ROOT / ".venv" / "clients" / name / "bin" / "python"

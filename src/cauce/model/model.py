@@ -229,6 +229,18 @@ class Model:
             found[place] = vectors
         return _as_arrow(found, self.runtime.width, tokens=tokens)
 
+    def cuts(self, data: Any) -> npt.NDArray[np.bool_]:
+        """Which rows are over the model's limits, so that only their beginning is read, (n,); `data` is as in `predict`.
+
+        Raises:
+            WrongRows, ColumnMissing: the rows as a whole do not fit the model.
+
+        """
+        kept, codes, cut = self._checked(*rows.from_any(data, self.manifest.inputs))
+        if len(kept):
+            cut[np.flatnonzero(codes == rows.FINE)] |= self.runtime.encode(kept).truncated
+        return cut
+
     def explain(self, row: str | dict[str, Any]) -> Explanation:
         """What each word added to the logit of the label that was given.
 

@@ -37,7 +37,7 @@ class Admission:
     """
 
     def __init__(self, queues: Iterable[Queue], max_rows: int) -> None:
-        self._queues, self._max_rows = queues, max_rows
+        self._queues, self.max_rows = queues, max_rows
         self.draining = False
 
     @property
@@ -62,9 +62,9 @@ class Admission:
                 retry_after=max(1, math.ceil(wait)),
                 hint="send fewer rows at once, wait longer (X-Request-Timeout), or try again after Retry-After",
             )
-        if rows + sum(queue.waiting for queue in self._queues) > self._max_rows:
+        if rows + sum(queue.waiting for queue in self._queues) > self.max_rows:
             raise Overloaded(
-                f"{rows} rows more than the {self._max_rows} that may wait",
+                f"{rows} rows more than the {self.max_rows} that may wait",
                 retry_after=max(1, math.ceil(wait)),
                 hint="send fewer rows at once, or try again after Retry-After",
             )

@@ -44,3 +44,8 @@ def rows(answers: Predictions, top_k: int | None = None) -> list[dict[str, Any]]
         for place in np.flatnonzero(answers.abstained):
             out[place]["label"] = None
     return out
+
+
+def pairs(answers: Predictions, top_k: int | None = None) -> list[list[dict[str, Any]]]:
+    """Each row's labels with their scores, the best first."""
+    return [[{"label": label, "score": score} for label, score in zip(*one, strict=True)] for one in ranked(answers, top_k)]

@@ -8,7 +8,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from cauce.errors import CauceError, NotReady
 from cauce.model.manifest import Manifest
@@ -16,20 +16,22 @@ from cauce.online.front import Front
 from cauce.online.metrics import Metrics
 from cauce.online.openapi import document
 from cauce.online.plane import Plane
-from cauce.online.protocols import native, openai
-from cauce.online.routes import Table, unknown
+from cauce.online.protocols import huggingface, kserve, mlflow, native, oip, openai, tei, torchserve
+from cauce.online.routes import Envelope, Table, unknown
 from cauce.settings import Serve
 
-PROTOCOLS = (native, openai)
+PROTOCOLS = (native, huggingface, tei, openai, oip, kserve, torchserve, mlflow)
 
 
 def application(plane: Plane, metrics: Metrics, settings: Serve) -> Front:
     """The application of a server whose models are loaded."""
     table = Table(route for protocol in PROTOCOLS for route in protocol.routes(plane))
-    return Front(plane, table, _behind(plane, metrics), metrics, max_body=settings.max_body_bytes, timeout=settings.timeout)
+    return Front(
+        plane, table, _behind(plane, table, metrics), metrics, max_body=settings.max_body_bytes, timeout=settings.timeout
+    )
 
 
-def _behind(plane: Plane, metrics: Metrics) -> FastAPI:
+def _behind(plane: Plane, table: Table, metrics: Metrics) -> FastAPI:
     """What is asked rarely."""
     app = FastAPIOffline(title="Cauce", version="1", openapi_url="/openapi.json")
     app.openapi = lambda: document(plane)  # type: ignore[method-assign]
@@ -59,18 +61,14 @@ def _behind(plane: Plane, metrics: Metrics) -> FastAPI:
         except CauceError as error:
             return _plain(error)
         served = plane.served[name.partition("@")[0]]
-        return _json({**_described(served.name, one.manifest), "ready": not served.problem, "follows": served.followed})
-
-    @app.get("/", include_in_schema=False)
-    async def root(request: Request) -> Response:
-        """People are shown the documentation; programs are told who is here."""
-        if "text/html" in request.headers.get("accept", ""):
-            return RedirectResponse("/docs")
-        return _json({"name": "cauce", "models": list(plane.served), "docs": "/docs"})
+        ready = not served.problem and not plane.admission.draining
+        states = [{"version": each.model.version, "state": "AVAILABLE" if ready else "LOADING"} for each in served.versions]
+        told = {**_described(served.name, one.manifest), "ready": ready, "follows": served.followed}
+        return _json({**told, "model_version_status": states}, 200 if ready else 503)
 
     @app.exception_handler(404)
     async def missing(request: Request, _: Exception) -> Response:
-        return _plain(unknown(request.url.path))
+        return _plain(unknown(request.url.path), table.envelope(request.url.path) or native.problem)
 
     return app
 
@@ -94,8 +92,8 @@ def _json(told: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(told), status, media_type="application/json")
 
 
-def _plain(error: CauceError) -> Response:
-    answer = native.problem(error, "")
+def _plain(error: CauceError, envelope: Envelope = native.problem) -> Response:
+    answer = envelope(error, "")
     return Response(answer.body, answer.status, media_type=answer.media_type)
 
 

@@ -76,11 +76,11 @@ class Front:
                 return
             self._metrics.total.observe(time.monotonic() - arrived)
         except CauceError as error:
-            response = self._refused(route, error, request_id)
+            response = self._refused(path, route, error, request_id)
         except Exception as error:
             log.exception("a request failed: %s", request_id)
             wrong = CauceError(f"{type(error).__name__}", hint="this is a fault of Cauce; the server's log says more")
-            response = self._refused(route, wrong, request_id)
+            response = self._refused(path, route, wrong, request_id)
         self._metrics.requests.labels(route.path if route else "", response.status).inc()
         await _answer(send, response, request_id)
 
@@ -101,11 +101,12 @@ class Front:
         finally:
             gone.cancel()
 
-    def _refused(self, route: Route | None, error: CauceError, request_id: str) -> Response:
+    def _refused(self, path: str, route: Route | None, error: CauceError, request_id: str) -> Response:
         from cauce.online.protocols.native import problem
 
         self._metrics.rejected.labels(error.code).inc()
-        return (route.envelope if route else problem)(error, request_id)
+        envelope = route.envelope if route else self._table.envelope(path) or problem
+        return envelope(error, request_id)
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
         """The whole body, unpacked.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cauce.errors import CauceError, InputError, TextTooLong, UnknownModel, nearest
 from cauce.model.model import Explanation, Model
@@ -134,8 +135,8 @@ class Plane:
         work = Work(kind, rows, deadline or time.monotonic() + WAIT, asyncio.get_running_loop().create_future())
         self.admission.admit(len(rows), chosen.queue.cost(work.lengths), work.deadline)
         result = await chosen.queue.submit(work)
-        if not truncate and kind == "labels" and result.truncated.any():
-            row = int(np.argmax(result.truncated))
+        if not truncate and (cut := await self._cut(chosen.model, rows, result)).any():
+            row = int(np.argmax(cut))
             raise TextTooLong(f"row {row + 1} is over the model's limit", hint="send a shorter text, or let it be cut")
         self._record(chosen.model, rows, result, request_id)
         self._ask_shadow(chosen, model, work)
@@ -177,6 +178,11 @@ class Plane:
         self._prover.cancel()
         for one in self.served.values():
             one.close()
+
+    @staticmethod
+    async def _cut(model: Model, rows: Sequence[Any], result: Result) -> npt.NDArray[np.bool_]:
+        """Which rows were cut; vectors do not say, so their texts are measured."""
+        return result.truncated if isinstance(result, Predictions) else await asyncio.to_thread(model.cuts, rows)
 
     def _record(self, model: Model, rows: Sequence[Any], result: Result, request_id: str) -> None:
         for observer in self.observers:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
-from cauce.errors import CauceError, UnknownRoute, WrongBody, WrongMethod
+from cauce.errors import CauceError, Overloaded, UnknownRoute, WrongBody, WrongMethod
 from cauce.online.plane import Reply
 from cauce.online.request import Request, Response
 
@@ -41,7 +40,11 @@ class Table:
     def __init__(self, routes: Iterable[Route]) -> None:
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], Route]] = []
+        self._envelopes: dict[str, Envelope | None] = {}
         for one in routes:
+            first = _first(one.path)
+            same = self._envelopes.get(first, one.envelope) is one.envelope
+            self._envelopes[first] = one.envelope if same else None
             if "{" in one.path:
                 parts = re.split(r"\{(\w+)\}", one.path)
                 named = "".join(f"(?P<{part}>[^/]+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
@@ -49,29 +52,41 @@ class Table:
             else:
                 self._exact.setdefault(one.path, {})[one.method] = one
 
+    def envelope(self, path: str) -> Envelope | None:
+        """How an error goes out at a path that is of no route: as at all others below its first part, if they agree."""
+        return self._envelopes.get(_first(path))
+
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The route and its parameters; None where the path is of no route.
 
-        Raises:
-            WrongMethod: the path is of a route, with another method.
-
+        Where the path takes another method only, the route refuses as that one's clients read it.
         """
         if known := self._exact.get(path):
-            if method in known:
-                return known[method], {}
-            raise _wrong(method, path, known)
-        others = set()
+            return known.get(method) or _refusing(method, list(known.values())), {}
+        others = []
         for pattern, route in self._patterns:
             if found := pattern.fullmatch(path):
                 if route.method == method:
-                    return route, {name: unquote(value) for name, value in found.groupdict().items()}
-                others.add(route.method)
-        if others:
-            raise _wrong(method, path, others)
-        return None
+                    return route, found.groupdict()
+                others.append(route)
+        return (_refusing(method, others), {}) if others else None
 
 
-def _wrong(method: str, path: str, known: Iterable[str]) -> WrongMethod:
+def _first(path: str) -> str:
+    return path.lstrip("/").partition("/")[0]
+
+
+def _refusing(method: str, known: Sequence[Route]) -> Route:
+    """The route of a path that takes other methods."""
+
+    async def refuse(request: Request) -> Response:
+        raise wrong_method(method, request.path, {one.method for one in known})
+
+    return Route(method, known[0].path, refuse, known[0].envelope)
+
+
+def wrong_method(method: str, path: str, known: Iterable[str]) -> WrongMethod:
+    """The error of an address that takes other methods."""
     return WrongMethod(f"{path} does not take {method}", hint=f"send it with {', '.join(sorted(known))}")
 
 
@@ -80,8 +95,11 @@ def unknown(path: str) -> UnknownRoute:
     return UnknownRoute(f"there is no {path} here", hint="see /docs for the addresses")
 
 
-def read_json(request: Request) -> Any:
+def read_json(request: Request, example: str = '{"text": "…"}') -> Any:
     """The body as JSON.
+
+    Args:
+        example: of a body that this address reads.
 
     Raises:
         WrongBody: it is none.
@@ -90,7 +108,7 @@ def read_json(request: Request) -> Any:
     try:
         return orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
-        raise WrongBody(f"the body is not JSON: {error}", hint='send UTF-8 JSON, as {"text": "…"}') from None
+        raise WrongBody(f"the body is not JSON: {error}", hint=f"send UTF-8 JSON, as {example}") from None
 
 
 def model_headers(reply: Reply) -> tuple[tuple[str, str], ...]:
@@ -101,3 +119,16 @@ def model_headers(reply: Reply) -> tuple[tuple[str, str], ...]:
         ("x-model-variant", reply.model.variant),
         ("server-timing", f"queue;dur={1e3 * reply.queue:.2f}, infer;dur={1e3 * reply.infer:.2f}"),
     )
+
+
+def sentence(error: CauceError) -> str:
+    """What happened and what to do, for protocols that have one text for both."""
+    return "; ".join(filter(None, (error.message, error.hint)))
+
+
+def retry_headers(error: CauceError) -> tuple[tuple[str, str], ...]:
+    """When to try again, where that is known; RateLimit too, which the client of the Hugging Face Hub shows."""
+    if not isinstance(error, Overloaded):
+        return ()
+    seconds = str(int(error.retry_after))
+    return ("retry-after", seconds), ("ratelimit", f'"rows";r=0;t={seconds}')

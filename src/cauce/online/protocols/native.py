@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 
-from cauce.errors import CauceError, InputError, Overloaded, WrongBody
+from cauce.errors import CauceError, InputError, WrongBody
 from cauce.model.model import Model, check_min_score
 from cauce.model.rows import CODES, MEANINGS
 from cauce.online import answers
 from cauce.online.plane import Plane, Reply
 from cauce.online.request import Request, Response
-from cauce.online.routes import Route, model_headers, read_json
+from cauce.online.routes import Route, model_headers, read_json, retry_headers
 
 PROBLEM = "application/problem+json"
 OPTIONS = {"rows", "model", "version", "top_k", "min_score", "explain", "truncate"}
@@ -73,7 +73,14 @@ def routes(plane: Plane) -> list[Route]:
             raise RowError("empty_text")
         return _answer({**({"vectors": vectors} if several else {"vector": vectors[0]}), "model": _named(reply)}, reply)
 
+    async def root(request: Request) -> Response:
+        """People are shown the documentation; programs are told who is here."""
+        if "text/html" in request.headers.get("accept", ""):
+            return Response(b"", 307, headers=(("location", "/docs"),))
+        return Response(orjson.dumps({"name": "cauce", "models": list(plane.served), "docs": "/docs"}))
+
     return [
+        Route("GET", "/", root, problem),
         Route("POST", "/v1/predict", predict, problem),
         Route("POST", "/v1/models/{name}/predict", predict, problem),
         Route("POST", "/v1/embed", embed, problem),
@@ -99,8 +106,7 @@ def problem(error: CauceError, request_id: str) -> Response:
         "request_id": request_id,
     }
     told["detail"] = told.pop("message")
-    extra = (("retry-after", str(int(error.retry_after))),) if isinstance(error, Overloaded) else ()
-    return Response(orjson.dumps(told), error.http_status, PROBLEM, extra)
+    return Response(orjson.dumps(told), error.http_status, PROBLEM, retry_headers(error))
 
 
 def _answer(told: dict[str, Any], reply: Reply) -> Response:
