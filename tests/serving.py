@@ -70,9 +70,9 @@ class Server:
 
 
 @contextmanager
-def serving(*models: str, env: dict[str, str] | None = None) -> Iterator[Server]:
+def serving(*models: str, port: int = 0, env: dict[str, str] | None = None) -> Iterator[Server]:
     """A server of these models (and flags), stopped in the end."""
-    command = [sys.executable, "-m", "cauce", "serve", *models, "--port", "0"]
+    command = [sys.executable, "-m", "cauce", "serve", *models, "--port", str(port)]
     told = {**os.environ, **(env or {})}
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=told) as process:
         said: list[str] = []

@@ -16,7 +16,8 @@ HERE = Path(__file__).parent
 HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
 MODELS = ("register", "list", "show", "promote", "rollback", "history", "diff", "quarantine", "prune", "alias", "mirror")
 COMMANDS = (
-    *("init", "label", "check", "train", "evaluate", "compare", "report", "optimize", "predict", "batch", "serve", "embed"),
+    *("init", "label", "check", "train", "evaluate", "compare", "report", "optimize", "predict", "batch"),
+    *("serve", "bench", "embed"),
     *("models", *(f"models {name}" for name in MODELS)),
     *("vectors", "vectors train", "vectors near"),
     *("import", "export", "doctor"),

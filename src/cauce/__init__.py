@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cauce.api import compare, evaluate
+    from cauce.client import AsyncClient, Client
     from cauce.errors import CauceError
     from cauce.evaluation.compare import Comparison
     from cauce.evaluation.metrics import Report
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from cauce.registry.named import load
 
 __all__ = [
+    "AsyncClient",
     "CauceError",
+    "Client",
     "Comparison",
     "Model",
     "Prediction",
@@ -35,7 +38,9 @@ __all__ = [
 ]
 
 _WHERE = {
+    "AsyncClient": "cauce.client",
     "CauceError": "cauce.errors",
+    "Client": "cauce.client",
     "Comparison": "cauce.evaluation.compare",
     "Model": "cauce.model.model",
     "Prediction": "cauce.model.predictions",

@@ -23,6 +23,8 @@ def test_only_the_promised_names_are_public() -> None:
         "train",
         "compare",
         "Comparison",
+        "Client",
+        "AsyncClient",
     }
     assert set(cauce.__all__) == set(dir(cauce)) == promised
     assert all(getattr(cauce, name).__doc__ for name in promised)

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from cauce.cli import (
     batch,
+    bench,
     check,
     compare,
     doctor,
@@ -94,6 +95,7 @@ app.command("optimize", epilog=optimize.EXAMPLES)(optimize.optimize)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("batch", epilog=batch.EXAMPLES)(batch.batch)
 app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
+app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("embed", epilog=embed.EXAMPLES)(embed.embed)
 app.add_typer(models.app, name="models")
 app.command("import", epilog=import_.EXAMPLES)(import_.import_)

@@ -16,11 +16,11 @@ from cauce.online.front import Front
 from cauce.online.metrics import Metrics
 from cauce.online.openapi import document
 from cauce.online.plane import Plane
-from cauce.online.protocols import huggingface, kserve, mlflow, native, oip, tei, torchserve
+from cauce.online.protocols import huggingface, kserve, mlflow, native, oip, openai, tei, torchserve
 from cauce.online.routes import Envelope, Table, unknown
 from cauce.settings import Serve
 
-PROTOCOLS = (native, huggingface, tei, oip, kserve, torchserve, mlflow)
+PROTOCOLS = (native, huggingface, tei, openai, oip, kserve, torchserve, mlflow)
 
 
 def application(plane: Plane, metrics: Metrics, settings: Serve) -> Front:

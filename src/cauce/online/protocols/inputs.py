@@ -1,4 +1,4 @@
-"""What both protocols of Hugging Face read: a body with `inputs`, and the options of vectors."""
+"""What both protocols of Hugging Face read, a body with `inputs` and the options of vectors; OpenAI's shares a part of it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def embed(
         truncate=flag(options, "truncate", True),
         request_id=request.id,
     )
-    made = _vectors(reply.result, rows, normalize=unit, dimensions=options.get("dimensions"))
+    made = vectors(reply.result, rows, normalize=unit, dimensions=options.get("dimensions"))
     return Response(orjson.dumps(made, option=orjson.OPT_SERIALIZE_NUMPY), headers=model_headers(reply))
 
 
@@ -127,10 +127,17 @@ def told(error: CauceError) -> str:
     return "".join([error.where and f"{error.where}: ", error.message, error.hint and f"; {error.hint}"])
 
 
-def _vectors(
+def vectors(
     found: pa.Array, rows: Sequence[Any], *, normalize: bool = False, dimensions: int | None = None
 ) -> npt.NDArray[np.float32]:
-    """The vectors of texts (n, d), all of them; `found` is what the plane gave."""
+    """The vectors of texts (n, d), all of them; `found` is what the plane gave.
+
+    Raises:
+        RowError: a row has none.
+        InputError: the vectors have fewer dimensions.
+        CauceError: the model gave something that is no number.
+
+    """
     if found.null_count:
         place = int(np.argmax(found.is_null().to_numpy(zero_copy_only=False)))
         blank = isinstance(rows[place], str) and not rows[place].strip()
