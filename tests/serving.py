@@ -14,9 +14,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-LISTENS = re.compile(r"listening on (http://\S+)")
+LISTENS = re.compile(r"listening on (http://[^\s\"]+)")
 
 
 @dataclass
@@ -70,9 +71,13 @@ class Server:
 
 
 @contextmanager
-def serving(*models: str, port: int = 0, env: dict[str, str] | None = None) -> Iterator[Server]:
-    """A server of these models (and flags), stopped in the end."""
+def serving(
+    *models: str, port: int = 0, env: dict[str, str] | None = None, echo: dict[str, Any] | None = None
+) -> Iterator[Server]:
+    """A server of these models (and flags), stopped in the end; or of an echo with options: see `echo_server.py`."""
     command = [sys.executable, "-m", "cauce", "serve", *models, "--port", str(port)]
+    if echo is not None:
+        command = [sys.executable, str(Path(__file__).with_name("echo_server.py")), json.dumps(echo)]
     told = {**os.environ, **(env or {})}
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=told) as process:
         said: list[str] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -81,6 +81,13 @@ class Serve(Table):
         30.0, description="Seconds that a request waits where it has no `X-Request-Timeout`, and the most that it may ask for."
     )
     drain: PositiveFloat = Field(20.0, description="Seconds that requests have to end after SIGTERM.")
+    max_call: PositiveFloat = Field(
+        60.0,
+        description="Seconds that a call of a model may take; after that `/health/live` fails and the process ends, for "
+        "whoever watches it to start another.",
+    )
+    log_format: Literal["text", "json"] = Field("text", description="How the log on stderr is written.")
+    access_log: bool = Field(False, description="Whether the log has a line for each request: never with its text.")
 
 
 class _File(TomlConfigSettingsSource):

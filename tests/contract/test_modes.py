@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from serving import serving
 
 import cauce
 from cauce.batch.run import run
@@ -161,9 +163,20 @@ def read_parts(out: Path) -> list[Row]:
     return rows
 
 
+def http(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
+    """Over connections side by side, lists of all lengths: the server joins and cuts them as it likes."""
+    edges = [0, *sorted(random.Random(7).sample(range(1, len(rows)), min(60, len(rows) - 1))), len(rows)]
+    with serving(str(folder), "--variant", variant) as server, ThreadPoolExecutor(8) as pool:
+        asked = [{"rows": rows[start:end]} for start, end in pairwise(edges)]
+        given = list(pool.map(lambda body: server.post("/v1/predict", body), asked))
+    assert {one.headers["x-model-variant"] for one in given} == {variant}
+    answers = [answer for one in given for answer in one.json["predictions"]]
+    return [(one.get("label"), one.get("labels"), one.get("error"), one.get("scores", {})) for one in answers]
+
+
 BATCH_CSV, BATCH_JSON_LINES = batch("csv"), batch("jsonl")
-ARROW_MODES = [arrow, python_table, BATCH_CSV, batch("parquet"), batch("arrow"), batch("arrows")]  # no lone surrogate in these
-MODES: list[Mode] = [python, python_one_by_one, command_line, BATCH_JSON_LINES, *ARROW_MODES]
+UTF8 = [http, arrow, python_table, BATCH_CSV, batch("parquet"), batch("arrow"), batch("arrows")]  # no lone surrogate in these
+MODES: list[Mode] = [python, python_one_by_one, command_line, BATCH_JSON_LINES, *UTF8]
 
 
 def as_training_reads(row: Row, model: cauce.Model) -> Row:
@@ -236,7 +249,7 @@ def test_every_mode_gives_the_same_answer(
     mode: Mode, variant: str, folder: Path, shuffled_rows: list[Row], expected: list[Answer]
 ) -> None:
     rows, wanted = shuffled_rows, expected
-    if mode in ARROW_MODES:
+    if mode in UTF8:
         kept = [i for i, row in enumerate(rows) if "\ud800" not in "".join(v for v in row.values() if isinstance(v, str))]
         rows, wanted = [rows[i] for i in kept], [wanted[i] for i in kept]
     if mode is BATCH_CSV:

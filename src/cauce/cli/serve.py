@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cauce.cli import options, show
-from cauce.errors import InputError, need
+from cauce.cli import options
+from cauce.errors import CauceError, InputError, need
 
 if TYPE_CHECKING:
     from cauce.online.served import Beside
+    from cauce.settings import Serve
+
+log = logging.getLogger("cauce.online")
+NEEDED = ("fastapi_offline", "httptools", "orjson", "prometheus_client", "structlog", "uvicorn")
 
 EXAMPLES = """\b
 Examples:
@@ -34,21 +40,39 @@ def serve(
     shadow: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Another version that is asked the same, and answers nobody.")
     ] = None,
+    log_format: Annotated[
+        str | None, typer.Option(metavar="text|json", help="How the log on stderr is written. [default: text]")
+    ] = None,
+    access_log: Annotated[
+        bool | None, typer.Option("--access-log", help="Log a line for each request, without its text.")
+    ] = None,
 ) -> None:
     """Answer over HTTP: POST a text, get its label. The addresses are described at /docs."""
-    need("fastapi_offline", extra="serve", what="the server")
-    need("uvicorn", extra="serve", what="the server")
-    need("prometheus_client", extra="serve", what="the server")
-    need("orjson", extra="serve", what="the server")
+    for module in NEEDED:
+        need(module, extra="serve", what="the server")
+    from cauce.online import logs
+    from cauce.settings import Serve, read
+
+    settings = read(Serve, host=host, port=port, log_format=log_format, access_log=access_log)
+    logs.configure(settings.log_format)
+    try:
+        _serve(models, settings, variant, canary, shadow)
+    except CauceError as error:
+        if settings.log_format == "text":
+            raise
+        log.critical(error.message, extra={"code": error.code, "hint": error.hint})
+        raise typer.Exit(error.exit_code) from None
+
+
+def _serve(models: list[str], settings: Serve, variant: str, canary: str | None, shadow: str | None) -> None:
     from cauce.online import server
     from cauce.online.metrics import Metrics
     from cauce.online.served import Beside, Served
-    from cauce.settings import Serve, read
 
-    settings, metrics = read(Serve, host=host, port=port), Metrics()
+    sockets, metrics = server.bind(settings), Metrics()
     served = []
     for number, text in enumerate(models):
-        name, _, place = text.rpartition("=")
+        name, place = _named(text)
         first = number == 0
         served.append(
             Served(
@@ -62,8 +86,16 @@ def serve(
         )
     for one in served:
         one.load()
-        show.say(f"{one.name} is loaded")
-    server.run(served, settings, metrics, lambda address: show.say(f"listening on {address}  (docs: {address}/docs)"))
+        log.info("%s is loaded", one.name)
+    server.run(served, settings, metrics, sockets, lambda at: log.info("listening on %s", at, extra={"docs": f"{at}/docs"}))
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Name and place of `NAME=MODEL`; a folder may have a `=` in its name."""
+    if Path(text).is_dir():
+        return "", text
+    name, _, place = text.partition("=") if "=" in text else ("", "", text)
+    return name, place
 
 
 def _canary(text: str) -> Beside:

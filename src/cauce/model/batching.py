@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cauce.runtimes.base import Output, Runtime
-from cauce.text.threads import run_sliced, threads
+from cauce.text.threads import at_hand, run_sliced
 
 log = logging.getLogger("cauce")
 
@@ -85,7 +85,7 @@ def plan(runtime: Runtime, cost: npt.NDArray[np.int32]) -> list[npt.NDArray[np.i
         return [np.array([row]) for row in range(len(cost))]
     if runtime.batch_cost is None:
         return [np.arange(len(cost))]
-    share = -(-int(cost.sum()) // threads()) + int(cost.max(initial=1)) - 1  # a share may end within a row
+    share = -(-int(cost.sum()) // at_hand()) + int(cost.max(initial=1)) - 1  # a share may end within a row
     budget = min(runtime.batch_cost, share)  # few rows are shared out between the threads
     order = np.argsort(-cost, kind="stable")
     calls, start = [], 0

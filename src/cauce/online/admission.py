@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
-from cauce.errors import NotReady, Overloaded
+from cauce.errors import BodyTooLarge, Expired, NotReady, Overloaded
 from cauce.text.threads import threads
 
 MARGIN = 0.9  # of the time that is left: an estimate is no promise
@@ -46,17 +46,23 @@ class Admission:
         return sum(queue.backlog for queue in self._queues) / threads()
 
     def admit(self, rows: int, seconds: float, deadline: float) -> None:
-        """Let so many rows in, that take so many seconds on one thread.
+        """Let so many rows in, that are answered after so many seconds where nothing else is to be done.
 
         Raises:
             Overloaded: the answer would come after the deadline, or too many rows wait.
+            BodyTooLarge: more rows than may ever wait.
+            Expired: the deadline has passed, before its body was here.
             NotReady: the server drains.
 
         """
         if self.draining:
             raise NotReady("the server is going down", hint="ask again: another one, or this one in a moment")
+        if rows > self.max_rows:
+            raise BodyTooLarge(f"{rows} rows are more than the {self.max_rows} that may wait", hint="send fewer rows at once")
         wait, left = self.wait, deadline - time.monotonic()
-        if wait + seconds / min(rows, threads()) > MARGIN * left:
+        if left <= 0:
+            raise Expired("the request came too late to be answered in its time", hint="send it faster, or wait longer")
+        if wait + seconds > MARGIN * left:
             raise Overloaded(
                 f"{wait:.1f} s of work are waiting, the request takes {seconds:.2g} s and would be answered too late",
                 retry_after=max(1, math.ceil(wait)),

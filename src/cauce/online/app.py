@@ -17,7 +17,7 @@ from cauce.online.metrics import Metrics
 from cauce.online.openapi import document
 from cauce.online.plane import Plane
 from cauce.online.protocols import huggingface, kserve, mlflow, native, oip, openai, tei, torchserve
-from cauce.online.routes import Envelope, Table, unknown
+from cauce.online.routes import Envelope, Table, unknown, wrong_method
 from cauce.settings import Serve
 
 PROTOCOLS = (native, huggingface, tei, openai, oip, kserve, torchserve, mlflow)
@@ -26,9 +26,8 @@ PROTOCOLS = (native, huggingface, tei, openai, oip, kserve, torchserve, mlflow)
 def application(plane: Plane, metrics: Metrics, settings: Serve) -> Front:
     """The application of a server whose models are loaded."""
     table = Table(route for protocol in PROTOCOLS for route in protocol.routes(plane))
-    return Front(
-        plane, table, _behind(plane, table, metrics), metrics, max_body=settings.max_body_bytes, timeout=settings.timeout
-    )
+    limits: dict[str, Any] = {"max_body": settings.max_body_bytes, "timeout": settings.timeout}
+    return Front(table, _behind(plane, table, metrics), metrics, access_log=settings.access_log, **limits)
 
 
 def _behind(plane: Plane, table: Table, metrics: Metrics) -> FastAPI:
@@ -69,6 +68,10 @@ def _behind(plane: Plane, table: Table, metrics: Metrics) -> FastAPI:
     @app.exception_handler(404)
     async def missing(request: Request, _: Exception) -> Response:
         return _plain(unknown(request.url.path), table.envelope(request.url.path) or native.problem)
+
+    @app.exception_handler(405)
+    async def method(request: Request, _: Exception) -> Response:
+        return _plain(wrong_method(request.method, request.url.path, ["GET"]))
 
     return app
 

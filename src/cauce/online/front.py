@@ -12,13 +12,12 @@ import time
 import uuid
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import suppress
+from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl
 
 from cauce.errors import BodyTooLarge, CauceError, Expired, InputError, WrongBody, WrongMediaType
 from cauce.online.metrics import Metrics
-from cauce.online.plane import Plane
 from cauce.online.request import Request, Response
 from cauce.online.routes import Route, Table
 
@@ -29,7 +28,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-PATIENT = 0.05  # seconds of waiting work from which on it is worth to see whether the sender is still there
+PATIENT = 0.05  # seconds after which it is worth to see whether the sender is still there
 SLOW = 10.0  # seconds in which a body has to come
 READ_ON = 10  # times the largest body: up to here a larger one is read to its end, and forgotten
 LONGEST_ID = 128
@@ -43,12 +42,15 @@ class Front:
         app: what answers the addresses that are not in the table.
         max_body: bytes of a body, unpacked.
         timeout: seconds that a request waits, and the most that it may ask for.
+        access_log: whether each request is logged.
 
     """
 
-    def __init__(self, plane: Plane, table: Table, app: App, metrics: Metrics, *, max_body: int, timeout: float) -> None:
-        self._plane, self._table, self._app, self._metrics = plane, table, app, metrics
-        self._max_body, self._timeout = max_body, timeout
+    def __init__(
+        self, table: Table, app: App, metrics: Metrics, *, max_body: int, timeout: float, access_log: bool = False
+    ) -> None:
+        self._table, self._app, self._metrics = table, app, metrics
+        self._max_body, self._timeout, self._access_log = max_body, timeout, access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -60,46 +62,52 @@ class Front:
         wanted = headers.get("x-request-id") or headers.get("x-amzn-trace-id")
         request_id = wanted[:LONGEST_ID] if wanted and wanted.isascii() and wanted.isprintable() else uuid.uuid4().hex
         route: Route | None = None
+        arrived = time.monotonic()
+        self._metrics.in_flight.inc()
         try:
             if (found := self._table.find(method, path)) is None:
-                await self._app(scope, receive, send)
+                await self._behind(scope, receive, send, request_id)
                 return
             route, parameters = found
-            arrived = time.monotonic()
             deadline = arrived + _patience(headers, self._timeout)
-            body = await self._body(headers, receive)
+            body = await self._body(headers, receive, deadline)
             query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
             request = Request(method, path, headers, body, arrived, deadline, request_id, query)
-            response = await self._handled(route, request, parameters, receive)
-            if response is None:
-                self._metrics.requests.labels(route.path, GONE).inc()
-                return
+            async with _Presence(receive):
+                response = await route.handler(request, **parameters)
             self._metrics.total.observe(time.monotonic() - arrived)
+        except _Gone:
+            self._seen(method, route, GONE, request_id, arrived)
+            return
         except CauceError as error:
             response = self._refused(route, error, request_id)
         except Exception as error:
-            log.exception("a request failed: %s", request_id)
+            log.exception("a request failed", extra={"request_id": request_id})
             wrong = CauceError(f"{type(error).__name__}", hint="this is a fault of Cauce; the server's log says more")
             response = self._refused(route, wrong, request_id)
-        self._metrics.requests.labels(route.path if route else "", response.status).inc()
+        finally:
+            self._metrics.in_flight.dec()
+        self._seen(method, route, response.status, request_id, arrived)
         await _answer(send, response, request_id)
 
-    async def _handled(self, route: Route, request: Request, parameters: dict[str, str], receive: Receive) -> Response | None:
-        """The response; None where the sender has gone: its work is cancelled, so that it is not computed."""
-        if self._plane.admission.wait < PATIENT:
-            return await route.handler(request, **parameters)
-        work = asyncio.ensure_future(route.handler(request, **parameters))
-        gone = asyncio.ensure_future(_until_gone(receive))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            work.cancel()
-            with suppress(asyncio.CancelledError):
-                await work
-            return None
-        finally:
-            gone.cancel()
+    async def _behind(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        """What is asked rarely: counted and logged without its path, which may be anything."""
+        arrived = time.monotonic()
+
+        async def told(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                self._seen(scope["method"], scope.get("route"), message["status"], request_id, arrived)
+            await send(message)
+
+        await self._app(scope, receive, told)
+
+    def _seen(self, method: str, route: Any, status: int, request_id: str, arrived: float) -> None:
+        path = getattr(route, "path", "")
+        self._metrics.requests.labels(path, status).inc()
+        if self._access_log:
+            told = {"method": method, "path": path, "status": status, "ms": round(1e3 * (time.monotonic() - arrived), 2)}
+            log.info("request", extra={**told, "request_id": request_id})
 
     def _refused(self, route: Route | None, error: CauceError, request_id: str) -> Response:
         from cauce.online.protocols.native import problem
@@ -107,48 +115,39 @@ class Front:
         self._metrics.rejected.labels(error.code).inc()
         return (route.envelope if route else problem)(error, request_id)
 
-    async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
+    async def _body(self, headers: dict[str, str], receive: Receive, deadline: float) -> bytes:
         """The whole body, unpacked.
+
+        One that is too large is read on for a while and forgotten: a client that is still sending would not read the answer.
 
         Raises:
             BodyTooLarge, WrongBody, WrongMediaType
             Expired: it came too slowly.
+            _Gone
 
         """
-        length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._max_body:
-            await self._discard(int(length), receive)
+        length, most = headers.get("content-length", ""), READ_ON * self._max_body
+        if length.isdigit() and int(length) > most:
             raise self._too_large()
-        message = await receive() if length else {"type": "http.request", "body": b"", "more_body": True}
-        if message.get("more_body"):
-            message = await self._rest(message, receive)
-        if message["type"] == "http.disconnect":
-            raise WrongBody("the body ended early", hint="send it whole")
-        body: bytes = message.get("body", b"")  # type: ignore[assignment]
-        kind = headers.get("content-encoding", "identity").lower()
-        return body if kind == "identity" else self._unpacked(body, kind)
-
-    async def _rest(self, message: MutableMapping[str, Any], receive: Receive) -> MutableMapping[str, Any]:
-        """The message with the whole body, or the one that says that its sender has gone."""
-        parts, size = [message.get("body", b"")], len(message.get("body", b""))
+        seconds = min(SLOW, deadline - time.monotonic())
+        parts: list[bytes] = []
+        size, more = 0, True
         try:
-            async with asyncio.timeout(SLOW):
-                while message.get("more_body"):
+            async with asyncio.timeout(seconds):
+                while more and size <= most:
                     message = await receive()
-                    parts.append(message.get("body", b""))
-                    size += len(parts[-1])
-                    if size > self._max_body:
-                        raise self._too_large()
+                    if message["type"] == "http.disconnect":
+                        raise _Gone
+                    size += len(message.get("body", b""))
+                    more = message.get("more_body", False)
+                    if size <= self._max_body:
+                        parts.append(message.get("body", b""))
         except TimeoutError:
-            raise Expired(f"the body did not come within {SLOW:g} s", hint="send it faster, or in parts") from None
-        return {**message, "body": b"".join(parts)}
-
-    async def _discard(self, length: int, receive: Receive) -> None:
-        """Let a body that is too large pass: a client that is still sending would not read the answer."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SLOW):
-                while length < READ_ON * self._max_body and (await receive()).get("more_body"):
-                    pass
+            raise Expired(f"the body did not come within {seconds:.3g} s", hint="send it faster, or in parts") from None
+        if size > self._max_body:
+            raise self._too_large()
+        kind = headers.get("content-encoding", "identity").lower()
+        return b"".join(parts) if kind == "identity" else self._unpacked(b"".join(parts), kind)
 
     def _unpacked(self, body: bytes, kind: str) -> bytes:
         windows = {"gzip": 31, "deflate": 15}
@@ -161,8 +160,8 @@ class Front:
             raise WrongBody(f"the body is not {kind}", hint="send it as it is") from None
         if len(unpacked) > self._max_body:
             raise self._too_large()
-        if not engine.eof:
-            raise WrongBody(f"the {kind} body ends early", hint="send it whole")
+        if not engine.eof or engine.unused_data:
+            raise WrongBody(f"the body is not one whole {kind} stream", hint="send it whole, and nothing after it")
         return unpacked
 
     def _too_large(self) -> BodyTooLarge:
@@ -183,9 +182,41 @@ def _patience(headers: dict[str, str], most: float) -> float:
     return min(seconds, most)
 
 
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+class _Gone(Exception):  # noqa: N818  (it is no error)
+    """The sender has gone: nobody reads an answer."""
+
+
+class _Presence:
+    """Cancels what is done within once the sender has gone, so that nothing is computed for nobody, and raises `_Gone`.
+
+    It looks after a while only: most answers are quicker than a look.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._watch: asyncio.Task[None] | None = None
+        self._gone = False
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(PATIENT, self._begin)
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._gone and kind is asyncio.CancelledError and self._task is not None and not self._task.uncancel():
+            raise _Gone
+
+    def _begin(self) -> None:
+        self._watch = asyncio.get_running_loop().create_task(self._until_gone())
+
+    async def _until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 async def _answer(send: Send, response: Response, request_id: str) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from cauce.model.model import Model
 from cauce.model.predictions import Predictions
 from cauce.online.plane import Plane, Recorded
 from cauce.online.scheduler import Seen
@@ -41,28 +40,29 @@ class Metrics:
         self.disagreed = Gauge("cauce_shadow_disagreed_rows", "Rows to which the shadow gives another label.", **own)
         self.waiting = Gauge("cauce_waiting_rows", "Rows that no worker has yet.", **own)
 
-    def seen(self, model: Model, one: Seen) -> None:
+    def seen(self, name: str, one: Seen) -> None:
         """A call of a model ended."""
-        self.infer.labels(model.name).observe(one.seconds)
-        self.call_rows.labels(model.name).observe(one.rows)
+        self.infer.labels(name).observe(one.seconds)
+        self.call_rows.labels(name).observe(one.rows)
         if one.failed:
-            self.failed.labels(model.name).inc()
+            self.failed.labels(name).inc()
 
     def recorded(self, one: Recorded) -> None:
         """A request was answered."""
-        name, version = one.model.name, one.model.version[:12]
+        name, version, result = one.reply.name, one.reply.model.version[:12], one.reply.result
+        self.queue.observe(one.reply.queue)
         self.rows.labels(name, version).inc(len(one.rows))
-        if not isinstance(one.result, Predictions):
+        if not isinstance(result, Predictions):
             return
-        fine = one.result.codes == 0
-        if one.result.task != "regression":
-            counts = np.bincount(one.result.best[fine], minlength=len(one.result.labels))
+        fine = result.codes == 0
+        if result.task != "regression":
+            counts = np.bincount(result.best[fine], minlength=len(result.labels))
             for place in np.flatnonzero(counts):
-                self.labels.labels(name, version, one.result.labels[place]).inc(int(counts[place]))
+                self.labels.labels(name, version, result.labels[place]).inc(int(counts[place]))
             best = self.scores.labels(name, version)
-            for score in one.result.scores[fine].max(axis=1).tolist():
+            for score in result.scores[fine].max(axis=1).tolist():
                 best.observe(score)
-        if cut := int(np.count_nonzero(one.result.truncated)):
+        if cut := int(np.count_nonzero(result.truncated)):
             self.truncated.labels(name).inc(cut)
         if wrong := len(fine) - int(np.count_nonzero(fine)):
             self.errors.labels(name).inc(wrong)

@@ -19,6 +19,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    model: str | None = Field(None, description="Another model that is served, where the address names none.")
     version: str | None = Field(None, description="The beginning of a version that is served.")
     top_k: int | None = Field(None, ge=1, description="Show only the K best labels.")
     min_score: float = Field(0.0, ge=0, le=1, description="Give no label where the best score is lower.")
@@ -102,12 +103,13 @@ class Vectors(BaseModel):
 def _body(name: str, manifest: Manifest) -> Any:
     """One row beside its options, or several rows."""
     fields: dict[str, Any] = {one.name: (TYPES[one.type] | None, None) for one in manifest.inputs}
-    if [one.type for one in manifest.inputs] == ["text"]:
-        fields = {"text": (str, ...)}
     row = create_model(f"{name}_row", **fields)
-    rows = list[str | row] if "text" in fields else list[row]
+    rows: Any = list[row | None]
+    if [one.type for one in manifest.inputs] == ["text"]:
+        fields = {"text": (str, Field(pattern=r"\S", description="Not only white space."))}
+        rows = list[str | row | None]
     return create_model(f"{name}_one", __base__=One, **fields) | create_model(
-        f"{name}_many", __base__=Options, rows=(rows, ...)
+        f"{name}_many", __base__=Options, rows=(rows, Field(min_length=1, description="A wrong one gets its own error."))
     )
 
 

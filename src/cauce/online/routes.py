@@ -114,7 +114,7 @@ def read_json(request: Request, example: str = '{"text": "…"}') -> Any:
 def model_headers(reply: Reply) -> tuple[tuple[str, str], ...]:
     """Who answered, and where the time went, in milliseconds."""
     return (
-        ("x-model-name", reply.model.name),
+        ("x-model-name", reply.name),
         ("x-model-version", reply.model.version),
         ("x-model-variant", reply.model.variant),
         ("server-timing", f"queue;dur={1e3 * reply.queue:.2f}, infer;dur={1e3 * reply.infer:.2f}"),

@@ -3,7 +3,8 @@
 Work starts at once where a worker is idle; while all are busy, requests gather. Each turn begins with the request that waits
 longest and gives it one call: rows of like length of the others fill the call up, so a list of a thousand rows delays nobody by
 more than a call, and nothing starves. A model of `single` variants gets one row a call. What is cheaper than handing it to a
-thread is answered on the spot, all requests of one turn of the event loop together.
+thread is answered on the spot, all requests of one turn of the event loop together. A call that fails whole is tried again
+request by request: it is nobody's neighbor who pays.
 
 All this happens on the event loop, so nothing is locked. The workers only compute.
 """
@@ -22,7 +23,7 @@ from cauce.errors import Expired
 from cauce.model.model import Model
 from cauce.online.speed import Speed
 from cauce.online.work import Kind, Result, Work, ask, cut
-from cauce.text.threads import start, threads
+from cauce.text.threads import alone, start, threads
 
 LIKE = 3  # rows of a third to three times the first one's length go into its call
 AT_ONCE = 0.004  # seconds that the event loop computes itself; more goes to a worker
@@ -59,22 +60,20 @@ class Scheduler:
         seen: called after each call.
 
     Attributes:
-        backlog: seconds of work that waits or runs, on one thread.
+        backlog: seconds of work that waits or runs, on one thread; 0.0 where nobody waits for an answer.
+        waiting: rows that no worker has yet.
 
     """
 
     def __init__(self, model: Model, speed: Speed, seen: Callable[[Seen], None] = lambda one: None) -> None:
         self.model, self.speed, self._seen = model, speed, seen
-        self.backlog = 0.0
+        self.backlog, self.waiting = 0.0, 0
+        self._unsettled = 0
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Work] = deque()
+        self._quick: deque[Work] = deque()
         self._running: set[Call] = set()
         self._flushes = False
-
-    @property
-    def waiting(self) -> int:
-        """Rows that no worker has yet."""
-        return sum(work.left for work in self._waiting)
 
     @property
     def longest_call(self) -> float:
@@ -87,24 +86,37 @@ class Scheduler:
         share = self.speed.share
         return share(lengths[0]) if len(lengths) == 1 else sum(map(share, lengths))
 
+    def least(self, lengths: list[int]) -> float:
+        """Seconds until rows of these lengths are answered where nothing else is to be done: a call's, or more."""
+        longest = max(lengths)
+        call = self.speed.call(min(len(lengths), self.speed.fit(longest)), longest)
+        return max(call, self.cost(lengths) / min(len(lengths), threads()))
+
     def submit(self, work: Work) -> asyncio.Future[Result]:
         """Let work wait for its turn. Its answer may be cancelled: what nobody waits for is not computed."""
         work.seconds = self.cost(work.lengths)
         self.backlog += work.seconds
+        self.waiting += len(work.rows)
+        self._unsettled += 1
         expires = self._loop.call_later(max(0.0, work.deadline - time.monotonic()), self._expire, work)
         work.answer.add_done_callback(lambda _: self._settled(work, expires))
-        self._waiting.append(work)
-        if self.speed.cheap:
+        if self.speed.cheap and work.seconds <= AT_ONCE:
+            self._quick.append(work)
             if not self._flushes:
                 self._flushes = True
                 self._loop.call_soon(self._flush)
         else:
+            self._waiting.append(work)
             self._dispatch()
         return work.answer
 
     def _settled(self, work: Work, expires: asyncio.TimerHandle) -> None:
         expires.cancel()
         self._lighten(work, work.seconds)
+        self.waiting -= len(work.take(work.left))  # of an answer that came too late, or that nobody waits for
+        self._unsettled -= 1
+        if not self._unsettled:
+            self.backlog = 0.0  # without what rounding left
 
     def _lighten(self, work: Work, seconds: float) -> None:
         work.seconds -= seconds
@@ -120,63 +132,74 @@ class Scheduler:
     def _flush(self) -> None:
         """Answer what came in this turn of the event loop, here if that is quick."""
         self._flushes = False
-        while call := self._next():
-            call.begun = time.monotonic()
+        while call := self._next(self._quick):
             if self.speed.call(len(call.rows), call.longest) > AT_ONCE:
-                self._running.add(call)
-                start(partial(self._compute, call))
+                self._start(call)
             else:
-                self._answered(call, _outcome(call, self.model), time.monotonic())
+                call.begun = time.monotonic()
+                with alone():
+                    outcome = _outcome(call, self.model)
+                self._answered(call, outcome, time.monotonic())
 
     def _dispatch(self) -> None:
-        while len(self._running) < threads() + AHEAD and (call := self._next()):
-            self._running.add(call)
-            start(partial(self._compute, call))
+        while len(self._running) < threads() + AHEAD and (call := self._next(self._waiting)):
+            self._start(call)
 
-    def _next(self) -> Call | None:
+    def _start(self, call: Call) -> None:
+        self._running.add(call)
+        start(partial(self._compute, call))
+
+    def _next(self, line: deque[Work]) -> Call | None:
         """The next call: of the request whose turn it is, filled up with rows of like length; None where nobody waits."""
-        while self._waiting and self._waiting[0].answer.done():
-            self._waiting.popleft()
-        if not self._waiting:
+        while line and line[0].answer.done():
+            line.popleft()
+        if not line:
             return None
-        first = self._waiting.popleft()
-        longest = first.next_length
-        room = self.speed.fit(longest)
-        shares = [(first, first.take(room))]
-        room -= len(shares[0][1])
-        kept: deque[Work] = deque()
-        while room and self._waiting:
-            other = self._waiting.popleft()
+        first = line.popleft()
+        usual = longest = first.next_length
+        shares = [(first, first.take(self.speed.fit(longest)))]
+        count = len(shares[0][1])
+        kept: list[Work] = []
+        while line and count < self.speed.fit(longest):
+            other = line.popleft()
             if other.answer.done():
                 continue
             length = other.next_length
-            if other.kind == first.kind and length <= LIKE * longest and longest <= LIKE * length + LIKE:
+            room = self.speed.fit(max(longest, length)) - count
+            if other.kind == first.kind and length <= LIKE * usual and usual <= LIKE * length + LIKE and room > 0:
                 longest = max(longest, length)
                 shares.append((other, other.take(room)))
-                room -= len(shares[-1][1])
+                count += len(shares[-1][1])
             if other.left:
                 kept.append(other)
-        kept.extend(self._waiting)
+        line.extendleft(reversed(kept))
         if first.left:
-            kept.append(first)  # its next call comes after the others' turn
-        self._waiting = kept
-        return Call(first.kind, [work.rows[place] for work, places in shares for place in places], longest, shares)
+            line.append(first)  # its next call comes after the others' turn
+        self.waiting -= count
+        return _call(first.kind, longest, shares)
 
     def _compute(self, call: Call) -> None:
         """On a worker's thread."""
         call.begun = time.monotonic()
-        outcome, ended = _outcome(call, self.model), time.monotonic()
+        outcome = _outcome(call, self.model) if _awaited(call) else None
+        ended = time.monotonic()
         self._loop.call_soon_threadsafe(self._finished, call, outcome, ended)
 
-    def _finished(self, call: Call, outcome: Result | Exception, ended: float) -> None:
+    def _finished(self, call: Call, outcome: Result | Exception | None, ended: float) -> None:
         self._running.discard(call)
         self._dispatch()  # the workers first: nobody waits for the loop
-        self._answered(call, outcome, ended)
+        if outcome is not None:
+            self._answered(call, outcome, ended)
 
     def _answered(self, call: Call, outcome: Result | Exception, ended: float) -> None:
         seconds, failed = ended - call.begun, isinstance(outcome, Exception)
         if not failed:
             self.speed.learn(len(call.rows), call.longest, seconds)
+        elif len(call.shares) > 1:
+            for share in call.shares:
+                self._start(_call(call.kind, call.longest, [share]))
+            self._seen(Seen(len(call.rows), call.longest, seconds, failed))
+            return
         begin = 0
         for work, places in call.shares:
             work.started = work.started or call.begun
@@ -188,6 +211,15 @@ class Scheduler:
                 work.answer.set_exception(outcome)
             begin += len(places)
         self._seen(Seen(len(call.rows), call.longest, seconds, failed))
+
+
+def _call(kind: Kind, longest: int, shares: list[tuple[Work, list[int]]]) -> Call:
+    return Call(kind, [work.rows[place] for work, places in shares for place in places], longest, shares)
+
+
+def _awaited(call: Call) -> bool:
+    """Whether anybody still waits for it."""
+    return not all(work.answer.done() for work, _ in call.shares)
 
 
 def _outcome(call: Call, model: Model) -> Result | Exception:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cauce.errors import CauceError, UnknownModel
+from cauce.errors import CauceError, NameInvalid, NotComparable, UnknownModel
 from cauce.model.model import Model
 from cauce.online.scheduler import Scheduler, Seen
 from cauce.online.speed import Speed
@@ -39,8 +39,9 @@ class Beside:
 
 @dataclass(eq=False)
 class Version:
-    """A loaded version and its queue."""
+    """A loaded version and its queue, under the name that is served."""
 
+    name: str
     model: Model
     queue: Scheduler
 
@@ -49,20 +50,21 @@ class Served:
     """A name under which requests are answered.
 
     Args:
-        place: a folder, a registered name (followed: each promotion is taken over without a request lost), or `echo`.
+        place: a folder, a registered name (followed: each promotion is taken over without a request lost), `echo`, or a model.
         name: what clients call it; without it the registered name, or that in the folder.
+        seen: called with the name after each call.
 
     """
 
     def __init__(
         self,
-        place: str,
+        place: str | Model,
         *,
         name: str = "",
         variant: str = "auto",
         canary: Beside | None = None,
         shadow: Beside | None = None,
-        seen: Callable[[Model, Seen], None] = lambda model, one: None,
+        seen: Callable[[str, Seen], None] = lambda name, one: None,
     ) -> None:
         self.place, self.name = place, name
         self._variant, self._seen = variant, seen
@@ -73,23 +75,37 @@ class Served:
         self.shadow: Version | None = None
 
     def load(self) -> None:
-        """Open the models and measure them: takes seconds, on a thread that may wait."""
-        follows = self.place != "echo" and named.find(self.place).version is not None and not _pinned(self.place)
-        if follows:
-            self._follower = Follower(self.place, variant=self._variant, on_swap=self._swap)
-            model = self._follower.model
+        """Open the models and measure them: takes seconds, on a thread that may wait.
+
+        Raises:
+            NameInvalid: the name cannot be a part of an address.
+            NotComparable: the canary or the shadow reads or answers something else.
+            UnknownName, ModelFolderError: see `cauce.load`.
+
+        """
+        place = self.place
+        if isinstance(place, Model):
+            model, name = place, place.name
+        elif place != "echo" and named.find(place).version is not None and not _pinned(place):
+            self._follower = Follower(place, variant=self._variant, on_swap=self._swap)
+            model, name = self._follower.model, place.partition("@")[0]
         else:
-            model = _opened(self.place, self._variant)
-        self.name = self.name or (self.place.partition("@")[0] if follows or _pinned(self.place) else model.name)
+            model = _opened(place, self._variant)
+            name = place.partition("@")[0] if _pinned(place) else model.name
+        self.name = self.name or name
+        if not self.name.isprintable() or set(self.name) & set("/@"):
+            raise NameInvalid(f"{self.name!r} cannot be served under this name", hint="give another: cauce serve NAME=MODEL")
         self._first = model, Speed(model)
-        self._besides = [_measured(_opened(one.model, self._variant)) if one else None for one in (self._canary, self._shadow)]
+        self._besides = [self._beside(one.model, model) if one else None for one in (self._canary, self._shadow)]
 
     def start(self) -> None:
         """Take work, on the event loop that runs now."""
         self._loop = asyncio.get_running_loop()
         self.current = self._version(*self._first)
         self.canary, self.shadow = (self._version(*one) if one else None for one in self._besides)
-        self.proven = time.monotonic()
+        self.proven, self.steady = time.monotonic(), True
+        if self._follower is not None and self._follower.model is not self.current.model:  # promoted while others were loaded
+            self._loop.run_in_executor(None, self._swap, self._follower.model)
 
     @property
     def versions(self) -> list[Version]:
@@ -126,6 +142,8 @@ class Served:
     @property
     def problem(self) -> str:
         """Why it is not ready; empty where it is."""
+        if not self.steady:
+            return "a golden row gets another answer than before"
         late = time.monotonic() - self.proven
         return f"no golden row was answered for {late:.0f} s" if late > FRESH else ""
 
@@ -140,15 +158,28 @@ class Served:
         return self._follower.status.as_dict() if self._follower else None
 
     def _version(self, model: Model, speed: Speed) -> Version:
-        return Version(model, Scheduler(model, speed, lambda one: self._seen(model, one)))
+        return Version(self.name, model, Scheduler(model, speed, lambda one: self._seen(self.name, one)))
+
+    def _beside(self, place: str, main: Model) -> tuple[Model, Speed]:
+        model = _opened(place, self._variant)
+        if any(getattr(model.manifest, part) != getattr(main.manifest, part) for part in ("task", "labels", "inputs")):
+            raise NotComparable(
+                f"{place} is no version of {self.name}: its task, labels or inputs are others",
+                hint="serve it under its own name",
+            )
+        return model, Speed(model)
 
     def _swap(self, model: Model) -> None:
         """On the follower's thread: the model is warm; it is measured here, so that requests do not wait."""
+        if not hasattr(self, "_loop"):
+            return  # `start` will see it
         speed = Speed(model)
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._hand_over, model, speed)
 
     def _hand_over(self, model: Model, speed: Speed) -> None:
+        if model is self.current.model:
+            return
         self._retired.append(self.current)
         self.current = self._version(model, speed)
         log.info("%s serves version %s", self.name, model.version[:12])
@@ -169,10 +200,6 @@ def _opened(place: str, variant: str) -> Model:
         log.warning("%s: %s", place, note)
     model.warm_up()
     return model
-
-
-def _measured(model: Model) -> tuple[Model, Speed]:
-    return model, Speed(model)
 
 
 def _place(sticky: str | None) -> float:

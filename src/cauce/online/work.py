@@ -88,6 +88,8 @@ class Work:
 
 def ask(kind: Kind, model: Model, rows: Sequence[Any]) -> Result:
     """The answers of a model to rows of any number of requests."""
+    if len(model.manifest.inputs) > 1 and not any(isinstance(row, dict) for row in rows):
+        return cut(ask(kind, model, [*rows, {}]), 0, len(rows))  # bare texts alone are refused whole: each gets its own error
     return model.predict(rows) if kind == "labels" else model.embed(rows)
 
 

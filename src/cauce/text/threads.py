@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,11 @@ def threads() -> int:
     return settings().threads or available()
 
 
+def at_hand() -> int:
+    """Threads that `run_sliced` would use from here: on one of the pool's own there is that one."""
+    return 1 if getattr(_here, "in_pool", False) else threads()
+
+
 def run_sliced(work: Callable[[int, int], None], rows: int, smallest: int) -> None:
     """Call `work(start, end)` over `rows` rows, in slices of at least `smallest` rows side by side.
 
@@ -41,7 +47,7 @@ def run_sliced(work: Callable[[int, int], None], rows: int, smallest: int) -> No
         work(0, rows)
         return
     count = min(threads() * SLICES_A_THREAD, rows // smallest)
-    if threads() == 1 or getattr(_here, "in_pool", False):
+    if at_hand() == 1:
         work(0, rows)
         return
     edges = [rows * number // count for number in range(count + 1)]
@@ -72,6 +78,17 @@ def run_all(work: Sequence[Callable[[], T]], abandon: Callable[[], None] = lambd
 def start(call: Callable[[], None]) -> None:
     """Run a call on a thread of the pool, later if all are busy. What it raises is lost: it catches what may go wrong."""
     _pool().submit(call)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within, kernels run on this thread: it may not wait for one that is busy, as an event loop may not."""
+    before = getattr(_here, "in_pool", False)
+    _here.in_pool = True
+    try:
+        yield
+    finally:
+        _here.in_pool = before
 
 
 @cache

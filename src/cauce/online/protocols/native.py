@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from cauce.errors import CauceError, InputError, WrongBody
+from cauce.errors import CauceError, InputError, UnknownName, WrongBody, nearest
 from cauce.model.model import Model, check_min_score
 from cauce.model.rows import CODES, MEANINGS
 from cauce.online import answers
@@ -27,6 +28,8 @@ def routes(plane: Plane) -> list[Route]:
         if not isinstance(body, dict):
             raise WrongBody("the body is not a JSON object", hint='send {"text": "…"}, or {"rows": […]} for several')
         top_k, min_score = body.get("top_k"), body.get("min_score", 0.0)
+        if type(top_k) is float and top_k.is_integer():
+            top_k = int(top_k)  # JSON has one kind of numbers
         if top_k is not None and (type(top_k) is not int or top_k < 1):
             raise InputError(f"top_k is {top_k!r}", hint="ask for 1 score or more")
         if type(min_score) not in (int, float):
@@ -35,25 +38,25 @@ def routes(plane: Plane) -> list[Route]:
         model = plane.find(chosen, _text(body, "version")).model
         if min_score:
             check_min_score(model.task, min_score)
-        several = "rows" in body
+        several = _check(body, model)
         rows = _rows(body["rows"]) if several else [_row(body, model)]
+        if (explain := _flag(body, "explain", default=False)) and several:
+            raise InputError("rows are explained one by one", hint="send one row with explain")
         reply = await plane.predict(
             rows,
             model=chosen,
             version=_text(body, "version"),
             deadline=request.deadline,
             sticky=request.headers.get("x-sticky"),
-            truncate=body.get("truncate", True) is not False,
+            truncate=_flag(body, "truncate", default=True),
             request_id=request.id,
         )
         result = replace(reply.result, min_score=min_score) if min_score else reply.result
         found = answers.rows(result, top_k)
         if not several and "error" in found[0]:
             raise RowError(CODES[result.codes[0]])
-        if body.get("explain"):
-            if several:
-                raise InputError("rows are explained one by one", hint="send one row with explain")
-            found[0]["explain"] = _explained(await plane.explain(rows[0], model=chosen, version=reply.model.version))
+        if explain:
+            found[0]["explain"] = _explained(await asyncio.to_thread(reply.model.explain, rows[0]))
         told = {"predictions": found} if several else found[0]
         return _answer({**told, "model": _named(reply)}, reply)
 
@@ -62,8 +65,8 @@ def routes(plane: Plane) -> list[Route]:
         if not isinstance(body, dict):
             raise WrongBody("the body is not a JSON object", hint='send {"text": "…"}, or {"rows": […]} for several')
         chosen = name or _text(body, "model")
-        several = "rows" in body
         model = plane.find(chosen, _text(body, "version")).model
+        several = _check(body, model)
         rows = _rows(body["rows"]) if several else [_row(body, model)]
         reply = await plane.predict(
             rows, model=chosen, version=_text(body, "version"), kind="vectors", deadline=request.deadline, request_id=request.id
@@ -114,13 +117,31 @@ def _answer(told: dict[str, Any], reply: Reply) -> Response:
 
 
 def _named(reply: Reply) -> dict[str, str]:
-    return {"name": reply.model.name, "version": reply.model.version, "variant": reply.model.variant}
+    return {"name": reply.name, "version": reply.model.version, "variant": reply.model.variant}
 
 
 def _text(body: dict[str, Any], key: str) -> str | None:
     value = body.get(key)
     if value is not None and not isinstance(value, str):
         raise InputError(f"{key} is {value!r}", hint=f"give {key} as a text")
+    return value
+
+
+def _check(body: dict[str, Any], model: Model) -> bool:
+    """Whether it holds several rows; a key that is neither an option nor a column is refused: it may be a slip of the pen."""
+    columns = [one.name for one in model.manifest.inputs]
+    known = [*OPTIONS, *columns, "text"] if len(columns) == 1 else [*OPTIONS, *columns]
+    for key in body:
+        if key not in known:
+            hint = nearest(key, known) or f"known: {', '.join(sorted(known))}; other columns can stand in an object of rows"
+            raise UnknownName(f'neither an option nor a column is called "{key[:100]}"', hint=hint)
+    return isinstance(body.get("rows"), list) or ("rows" in body and "rows" not in columns)
+
+
+def _flag(body: dict[str, Any], key: str, *, default: bool) -> bool:
+    value = body.get(key, default)
+    if type(value) is not bool:
+        raise InputError(f"{key} is {value!r}", hint=f"give {key} as true or false")
     return value
 
 
