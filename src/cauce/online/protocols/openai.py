@@ -133,5 +133,5 @@ async def _answer(told: dict[str, Any], body: dict[str, Any], texts: list[str], 
     """The reply, with the model as the request calls it and the tokens that were read."""
     tokens = await asyncio.to_thread(_tokens, reply.model, texts)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    told |= {"model": body.get("model") or reply.model.name, "usage": usage}
+    told |= {"model": body.get("model") or reply.name, "usage": usage}
     return Response(orjson.dumps(told), headers=model_headers(reply))
