@@ -35,13 +35,22 @@ class Route:
 
 
 class Table:
-    """All addresses. Those without parameters are found by one look."""
+    """All addresses. Those without parameters are found by one look.
+
+    Raises:
+        ValueError: two routes have one address.
+
+    """
 
     def __init__(self, routes: Iterable[Route]) -> None:
+        taken: set[tuple[str, str]] = set()
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], Route]] = []
         self._envelopes: dict[str, Envelope | None] = {}
         for one in routes:
+            if (one.method, one.path) in taken:
+                raise ValueError(f"{one.method} {one.path} has two routes")
+            taken.add((one.method, one.path))
             first = _first(one.path)
             same = self._envelopes.get(first, one.envelope) is one.envelope
             self._envelopes[first] = one.envelope if same else None

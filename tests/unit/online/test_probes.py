@@ -46,7 +46,7 @@ async def _states(*, draining: bool, proven: float) -> dict[str, int]:
         plane.admission.draining, served.proven = draining, served.proven - proven
         return {path: await _status(front, path) for path in (*READY, *LIVE)}
     finally:
-        plane.close()
+        await plane.close()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from cauce.model.manifest import Input
 from cauce.model.predictions import Predictions
 from cauce.online.plane import Plane
 from cauce.online.protocols import instances
-from cauce.online.protocols.torchserve import health
 from cauce.online.request import JSON, Request, Response
 from cauce.online.routes import Route, model_headers, read_json, retry_headers, sentence
 
@@ -49,7 +48,6 @@ def routes(plane: Plane) -> list[Route]:
 
     return [
         Route("POST", "/invocations", invocations, refusal),
-        Route("GET", "/health", health(plane), refusal),
         Route("GET", "/version", version, refusal),
     ]
 
