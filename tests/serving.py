@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,3 +101,21 @@ def serving(
                     process.wait(30)
                 except subprocess.TimeoutExpired:
                     process.kill()
+
+
+@contextmanager
+def overloaded(seconds: float = 15.0) -> Iterator[Server]:
+    """A server that has more to do than may wait, for so many seconds."""
+    slow, few = {"delay": 0.02, "seconds": seconds}, {"CAUCE_SERVE_MAX_ROWS": "1", "CAUCE_SERVE_DRAIN": "1"}
+    with ThreadPoolExecutor(8) as pool, serving(echo=slow, env=few) as server:
+        for _ in range(8):
+            pool.submit(server.post, "/v1/predict", {"text": "slow"})
+        while not refused(server):  # now one of them waits, and there is no place for another
+            time.sleep(0.05)
+        yield server
+
+
+def refused(server: Server) -> int:
+    """How many requests the server has refused because it was overloaded."""
+    found = re.search(r'cauce_rejected_total\{code="overloaded"\} (\d+)', server.get("/metrics").body.decode())
+    return int(found[1]) if found else 0
