@@ -29,7 +29,7 @@ every-client: clients $(patsubst tests/clients/%.txt,.venv/clients/%/.ready,$(wi
 
 .venv/clients/%/.ready: tests/clients/%.txt $(BASE)
 	$(PYTHON) -m venv .venv/clients/$*
-	.venv/clients/$*/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	.venv/clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 # One in JavaScript, where npm is here.

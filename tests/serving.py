@@ -108,9 +108,11 @@ def overloaded(seconds: float = 15.0) -> Iterator[Server]:
     """A server that has more to do than may wait, for so many seconds."""
     slow, few = {"delay": 0.02, "seconds": seconds}, {"CAUCE_SERVE_MAX_ROWS": "1", "CAUCE_SERVE_DRAIN": "1"}
     with ThreadPoolExecutor(8) as pool, serving(echo=slow, env=few) as server:
-        for _ in range(8):
-            pool.submit(server.post, "/v1/predict", {"text": "slow"})
-        while not refused(server):  # now one of them waits, and there is no place for another
+        full = 0
+        while full < 10:  # looks, half a second: a golden row that was in a worker's place is answered by then
+            if not full:
+                pool.submit(server.post, "/v1/predict", {"text": "slow"})
+            full = full + 1 if re.search(r"cauce_waiting_rows [1-9]", server.get("/metrics").body.decode()) else 0
             time.sleep(0.05)
         yield server
 

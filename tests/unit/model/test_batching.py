@@ -79,10 +79,10 @@ def two_at_a_time(work: Callable[[int, int], None], rows: int, smallest: int) ->
 
 
 def test_few_rows_are_shared_out_between_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "threads", lambda: 2)
+    monkeypatch.setattr(batching, "at_hand", lambda: 2)
     calls = batching.plan(Echo(batch_cost=1000), np.array([10, 12, 11, 9], np.int32))
     assert [call.tolist() for call in calls] == [[1, 2], [0, 3]]
-    monkeypatch.setattr(batching, "threads", lambda: 1)
+    monkeypatch.setattr(batching, "at_hand", lambda: 1)
     assert len(batching.plan(Echo(batch_cost=1000), np.array([10, 12, 11, 9], np.int32))) == 1
 
 

@@ -31,7 +31,7 @@ def test_every_shape_and_odd_text_is_proven(written: tuple[Classifier, Path], tm
     odd = {"an empty text", "texts of unknown characters", "texts of emoji", "hard texts", "texts of emoji, each alone"}
     assert shapes | odd | {"texts of emoji, 3 tokens of padding more"} <= proof["cases"].keys()
     assert all(found.keys() == {"logits", "pooled", "hidden"} for found in proof["cases"].values())
-    assert 0 < proof["worst"] < 1e-5
+    assert 0 < proof["worst"] < 1e-4
     parity.write(proof, tmp_path)
     assert json.loads((tmp_path / "evidence/parity.json").read_bytes()) == proof
 
