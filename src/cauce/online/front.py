@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 
 from cauce.errors import BodyTooLarge, CauceError, Expired, InputError, WrongBody, WrongMediaType
 from cauce.online.metrics import Metrics
+from cauce.online.protocols.native import problem
 from cauce.online.request import Request, Response
 from cauce.online.routes import Route, Table
 
@@ -110,8 +111,6 @@ class Front:
             log.info("request", extra={**told, "request_id": request_id})
 
     def _refused(self, route: Route | None, error: CauceError, request_id: str) -> Response:
-        from cauce.online.protocols.native import problem
-
         self._metrics.rejected.labels(error.code).inc()
         return (route.envelope if route else problem)(error, request_id)
 

@@ -15,7 +15,7 @@ from cauce.errors import CauceError, NameInvalid, NotComparable, UnknownModel
 from cauce.model.model import Model
 from cauce.online.scheduler import Scheduler, Seen
 from cauce.online.speed import Speed
-from cauce.registry import named
+from cauce.registry import named, names
 from cauce.registry.follow import Follower
 
 log = logging.getLogger("cauce.online")
@@ -70,6 +70,7 @@ class Served:
         self._variant, self._seen = variant, seen
         self._canary, self._shadow = canary, shadow
         self._follower: Follower | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._retired: list[Version] = []
         self.canary: Version | None = None
         self.shadow: Version | None = None
@@ -171,7 +172,7 @@ class Served:
 
     def _swap(self, model: Model) -> None:
         """On the follower's thread: the model is warm; it is measured here, so that requests do not wait."""
-        if not hasattr(self, "_loop"):
+        if self._loop is None:
             return  # `start` will see it
         speed = Speed(model)
         with suppress(RuntimeError):  # the loop has ended
@@ -187,8 +188,6 @@ class Served:
 
 def _pinned(place: str) -> bool:
     """Whether the name is that of a version, which never moves."""
-    from cauce.registry import names
-
     with suppress(CauceError):
         return names.parse(place).is_prefix
     return False

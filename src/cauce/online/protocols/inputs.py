@@ -16,7 +16,7 @@ from cauce.model.rows import CODES
 from cauce.online.plane import Plane
 from cauce.online.protocols.native import RowError
 from cauce.online.request import Request, Response
-from cauce.online.routes import model_headers, read_json
+from cauce.online.routes import model_headers, read_json, sentence
 
 EXAMPLE = '{"inputs": "…"}'
 SEND = f"send {EXAMPLE}"
@@ -124,7 +124,7 @@ def whole(found: Predictions) -> Predictions:
 
 def told(error: CauceError) -> str:
     """An error in one line: where, what happened, and what to do."""
-    return "".join([error.where and f"{error.where}: ", error.message, error.hint and f"; {error.hint}"])
+    return f"{error.where}: {sentence(error)}" if error.where else sentence(error)
 
 
 def vectors(

@@ -24,9 +24,7 @@ def routes(plane: Plane) -> list[Route]:
     """The addresses of this protocol."""
 
     async def predict(request: Request, name: str | None = None) -> Response:
-        body = read_json(request)
-        if not isinstance(body, dict):
-            raise WrongBody("the body is not a JSON object", hint='send {"text": "…"}, or {"rows": […]} for several')
+        body = _object(request)
         top_k, min_score = body.get("top_k"), body.get("min_score", 0.0)
         if type(top_k) is float and top_k.is_integer():
             top_k = int(top_k)  # JSON has one kind of numbers
@@ -61,9 +59,7 @@ def routes(plane: Plane) -> list[Route]:
         return _answer({**told, "model": _named(reply)}, reply)
 
     async def embed(request: Request, name: str | None = None) -> Response:
-        body = read_json(request)
-        if not isinstance(body, dict):
-            raise WrongBody("the body is not a JSON object", hint='send {"text": "…"}, or {"rows": […]} for several')
+        body = _object(request)
         chosen = name or _text(body, "model")
         model = plane.find(chosen, _text(body, "version")).model
         several = _check(body, model)
@@ -118,6 +114,13 @@ def _answer(told: dict[str, Any], reply: Reply) -> Response:
 
 def _named(reply: Reply) -> dict[str, str]:
     return {"name": reply.name, "version": reply.model.version, "variant": reply.model.variant}
+
+
+def _object(request: Request) -> dict[str, Any]:
+    body = read_json(request)
+    if not isinstance(body, dict):
+        raise WrongBody("the body is not a JSON object", hint='send {"text": "…"}, or {"rows": […]} for several')
+    return body
 
 
 def _text(body: dict[str, Any], key: str) -> str | None:
