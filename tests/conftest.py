@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import hypothesis
 import pytest
 
 import cauce
@@ -35,6 +36,9 @@ THINGS = ("camisa", "zapato", "libro", "taza", "lámpara", "silla", "reloj")
 SHARED = ROOT.parent / "shared" / "data"
 GOOD, BAD = ("good", "great", "lovely", "fine"), ("bad", "awful", "broken", "slow")
 WORDS = ("parcel", "app", "bank", "train", "phone", "shop", "the", "is", "was", "very", "my", "so")
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # machines are noisy: no test is timed
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,14 @@ answered.
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from cauce.model.spent import spending
 from cauce.runtimes.base import Output, Runtime
 from cauce.text.threads import at_hand, run_sliced
 
@@ -27,7 +29,7 @@ def run(runtime: Runtime, rows: pa.RecordBatch) -> tuple[npt.NDArray[np.float32]
     """Logits (n, d), which rows were cut (n,), which rows failed (n,). A failed row's logits are 0."""
     if runtime.batching == "free" and runtime.batch_cost is None:
         try:
-            encoded = runtime.encode(rows)
+            encoded = _encode(runtime, rows)
             return runtime.forward(encoded), encoded.truncated, np.zeros(len(rows), np.bool_)
         except Exception:
             log.debug("a call failed; narrowing it down", exc_info=True)
@@ -42,7 +44,7 @@ def run(runtime: Runtime, rows: pa.RecordBatch) -> tuple[npt.NDArray[np.float32]
 def each(runtime: Runtime, rows: pa.RecordBatch, output: Output = "logits") -> tuple[list[Row], npt.NDArray[np.bool_]]:
     """What each row gave, (d,) or of "hidden" (tokens, d), and which rows were cut (n,)."""
     try:
-        encoded = runtime.encode(rows)
+        encoded = _encode(runtime, rows)
     except Exception:
         log.debug("the runtime could not read %d rows", len(rows), exc_info=True)
         if len(rows) < 2:
@@ -53,6 +55,14 @@ def each(runtime: Runtime, rows: pa.RecordBatch, output: Output = "logits") -> t
     return _forward(runtime, encoded, output), encoded.truncated
 
 
+def _encode(runtime: Runtime, rows: pa.RecordBatch) -> Any:
+    begun = time.perf_counter()
+    encoded = runtime.encode(rows)
+    if spent := spending():
+        spent.reading += time.perf_counter() - begun
+    return encoded
+
+
 def _forward(runtime: Runtime, encoded: Any, output: Output) -> list[Row]:
     cost = encoded.cost
     found: list[Row] = [None] * len(cost)
@@ -60,6 +70,8 @@ def _forward(runtime: Runtime, encoded: Any, output: Output) -> list[Row]:
     def narrowed(index: npt.NDArray[np.int64]) -> None:
         try:
             values = runtime.forward(encoded.take(index), output)
+            if spent := spending():
+                spent.add(cost[index])
             parts = np.split(values, np.cumsum(cost[index])[:-1]) if output == "hidden" else values
             for row, part in zip(index, parts, strict=True):
                 found[row] = part

@@ -81,7 +81,7 @@ class Predictions(Sequence[Prediction]):
     @cached_property
     def best(self) -> npt.NDArray[np.intp]:
         """The place of each row's best label, (n,); 0 on rows with an error."""
-        best: npt.NDArray[np.intp] = np.nan_to_num(self.scores, nan=-1.0).argmax(axis=1)
+        best: npt.NDArray[np.intp] = self.scores.argmax(axis=1)  # NaN counts as most: a row that is NaN is so in all places
         return best
 
     @cached_property

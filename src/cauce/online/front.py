@@ -7,6 +7,7 @@ error into the shape that the address's clients read.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 import uuid
@@ -52,6 +53,11 @@ class Front:
     ) -> None:
         self._table, self._app, self._metrics = table, app, metrics
         self._max_body, self._timeout, self._access_log = max_body, timeout, access_log
+        self._id, self._count = uuid.uuid4().hex[:20], itertools.count()
+
+    def _next_id(self) -> str:
+        """One that no other request has: a random number of this server's, and the count."""
+        return f"{self._id}{next(self._count):012x}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -61,10 +67,10 @@ class Front:
         method, path = scope["method"], scope["path"]
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         wanted = headers.get("x-request-id") or headers.get("x-amzn-trace-id")
-        request_id = wanted[:LONGEST_ID] if wanted and wanted.isascii() and wanted.isprintable() else uuid.uuid4().hex
+        request_id = wanted[:LONGEST_ID] if wanted and wanted.isascii() and wanted.isprintable() else self._next_id()
         route: Route | None = None
         arrived = time.monotonic()
-        self._metrics.in_flight.inc()
+        self._metrics.in_flight += 1
         try:
             if (found := self._table.find(method, path)) is None:
                 await self._behind(scope, receive, send, request_id)
@@ -76,7 +82,6 @@ class Front:
             request = Request(method, path, headers, body, arrived, deadline, request_id, query)
             async with _Presence(receive):
                 response = await route.handler(request, **parameters)
-            self._metrics.total.observe(time.monotonic() - arrived)
         except _Gone:
             self._seen(method, route, GONE, request_id, arrived)
             return
@@ -87,7 +92,7 @@ class Front:
             wrong = CauceError(f"{type(error).__name__}", hint="this is a fault of Cauce; the server's log says more")
             response = self._refused(route, wrong, request_id)
         finally:
-            self._metrics.in_flight.dec()
+            self._metrics.in_flight -= 1
         self._seen(method, route, response.status, request_id, arrived)
         await _answer(send, response, request_id)
 
@@ -104,10 +109,10 @@ class Front:
         await self._app(scope, receive, told)
 
     def _seen(self, method: str, route: Any, status: int, request_id: str, arrived: float) -> None:
-        path = getattr(route, "path", "")
-        self._metrics.requests.labels(path, status).inc()
+        path, seconds = getattr(route, "path", ""), time.monotonic() - arrived
+        self._metrics.ended(path, status, seconds)
         if self._access_log:
-            told = {"method": method, "path": path, "status": status, "ms": round(1e3 * (time.monotonic() - arrived), 2)}
+            told = {"method": method, "path": path, "status": status, "ms": round(1e3 * seconds, 2)}
             log.info("request", extra={**told, "request_id": request_id})
 
     def _refused(self, route: Route | None, error: CauceError, request_id: str) -> Response:

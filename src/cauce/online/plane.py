@@ -18,7 +18,7 @@ import numpy.typing as npt
 from cauce.errors import InputError, TextTooLong, UnknownModel, WrongRows, nearest
 from cauce.model.model import Model
 from cauce.model.predictions import Predictions
-from cauce.online.admission import Admission
+from cauce.online.admission import Admission, Load
 from cauce.online.scheduler import Scheduler
 from cauce.online.served import Served, Version
 from cauce.online.speed import EXAMPLES
@@ -37,7 +37,7 @@ class Reply:
     Attributes:
         name: under which the model is served.
         result: `Predictions`, or vectors as an Arrow array.
-        queue, infer: seconds before the first call, and in calls.
+        queue, tokenize, infer, total: seconds before the first call, in calls (reading the rows, and the engine), and in all.
 
     """
 
@@ -45,7 +45,9 @@ class Reply:
     result: Result
     model: Model
     queue: float
+    tokenize: float
     infer: float
+    total: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,20 @@ class Plane:
         self.max_call, self.observers = max_call, list(observers)
         self.disagreed = self.shadowed = 0
         self._background: set[asyncio.Task[None]] = set()
+        self.load = Load()
         for one in served:
-            one.start()
-        self.admission = Admission(_Queues(served), max_rows)
+            one.start(self.load)
+        self.admission = Admission(self.load, max_rows)
         self._provers = [asyncio.get_running_loop().create_task(_prove(one, every)) for one in served]
 
     def find(self, name: str | None, version: str | None = None, sticky: str | None = None) -> Version:
         """The version of a model that answers a request; without a name that of the default model.
+
+        A canary is drawn here: a request asks once.
+
+        Args:
+            version: its beginning.
+            sticky: see `Served.version`.
 
         Raises:
             UnknownModel
@@ -111,30 +120,28 @@ class Plane:
     async def predict(
         self,
         rows: Sequence[Any],
+        chosen: Version | None = None,
         *,
-        model: str | None = None,
-        version: str | None = None,
         kind: Kind = "labels",
         deadline: float | None = None,
-        sticky: str | None = None,
         truncate: bool = True,
         request_id: str = "",
     ) -> Reply:
         """Answer rows, texts or dicts.
 
         Args:
+            chosen: what `find` gave; without it the default model.
             deadline: of the monotonic clock.
-            sticky: see `Served.version`.
             truncate: without it a text over the model's limit is refused rather than cut.
 
         Raises:
-            UnknownModel, Overloaded, Expired, NotReady
+            Overloaded, Expired, NotReady
             InputError: no rows, or the model gives no answers of this kind.
             WrongRows: texts for a model of several columns.
             TextTooLong, BodyTooLarge
 
         """
-        chosen = self.find(model, version, sticky)
+        chosen = chosen or self.find(None)
         if not rows:
             raise InputError("there are no rows", hint="send one row or more")
         columns = chosen.model.manifest.inputs
@@ -151,7 +158,8 @@ class Plane:
         if not truncate and (cut := await self._cut(chosen.model, rows, result)).any():
             row = int(np.argmax(cut))
             raise TextTooLong(f"row {row + 1} is over the model's limit", hint="send a shorter text, or let it be cut")
-        reply = Reply(chosen.name, result, chosen.model, max(0.0, work.started - work.arrived), work.computed)
+        queue, total = max(0.0, work.started - work.arrived), time.monotonic() - work.arrived
+        reply = Reply(chosen.name, result, chosen.model, queue, work.reading, work.computed - work.reading, total)
         self._record(Recorded(reply, rows, request_id))
         self._ask_shadow(chosen, work)
         return reply
@@ -178,9 +186,9 @@ class Plane:
         """Take no more, and wait for what is there, unless told to stop; whether all of it was answered in this time."""
         self.admission.draining = True
         end = time.monotonic() + seconds
-        while self.admission.wait > 0 and time.monotonic() < end and not stop():
+        while self.load.backlog > 0 and time.monotonic() < end and not stop():
             await asyncio.sleep(0.01)
-        return self.admission.wait == 0
+        return self.load.backlog == 0
 
     async def close(self) -> None:
         """Stop what runs beside the requests."""
@@ -204,7 +212,7 @@ class Plane:
     def _ask_shadow(self, chosen: Version, work: Work) -> None:
         """Ask the shadow the same rows, where it has nothing else to do: nobody waits for its answer."""
         one = self.served[chosen.name]
-        if one.shadow is None or chosen is one.shadow or one.shadow.queue.backlog or work.kind != "labels":
+        if one.shadow is None or chosen is one.shadow or one.shadow.queue.requests or work.kind != "labels":
             return
         task = asyncio.get_running_loop().create_task(self._compare(one.shadow.queue, work))
         self._background.add(task)
@@ -220,16 +228,6 @@ class Plane:
         ours = work.answer.result()
         self.shadowed += len(ours)
         self.disagreed += int(np.count_nonzero(_told(ours) != _told(theirs)))
-
-
-class _Queues:
-    """The queues of all models, as they are when they are looked at: a swap makes new ones."""
-
-    def __init__(self, served: Sequence[Served]) -> None:
-        self._served = served
-
-    def __iter__(self) -> Any:
-        return (queue for one in self._served for queue in one.queues)
 
 
 async def _prove(one: Served, every: float) -> None:

@@ -31,6 +31,11 @@ class Request:
     id: str
     query: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def sticky(self) -> str | None:
+        """Whose requests all go to the same version, where there is a canary."""
+        return self.headers.get("x-sticky")
+
 
 @dataclass(frozen=True, slots=True)
 class Response:

@@ -126,7 +126,11 @@ def model_headers(reply: Reply) -> tuple[tuple[str, str], ...]:
         ("x-model-name", reply.name),
         ("x-model-version", reply.model.version),
         ("x-model-variant", reply.model.variant),
-        ("server-timing", f"queue;dur={1e3 * reply.queue:.2f}, infer;dur={1e3 * reply.infer:.2f}"),
+        (
+            "server-timing",
+            f"queue;dur={1e3 * reply.queue:.2f}, tokenize;dur={1e3 * reply.tokenize:.2f}, "
+            f"infer;dur={1e3 * reply.infer:.2f}, total;dur={1e3 * reply.total:.2f}",
+        ),
     )
 
 

@@ -2,9 +2,10 @@
 
 Work starts at once where a worker is idle; while all are busy, requests gather. Each turn begins with the request that waits
 longest and gives it one call: rows of like length of the others fill the call up, so a list of a thousand rows delays nobody by
-more than a call, and nothing starves. A model of `single` variants gets one row a call. What is cheaper than handing it to a
-thread is answered on the spot, all requests of one turn of the event loop together. A call that fails whole is tried again
-request by request: it is nobody's neighbor who pays.
+more than a call, and nothing starves. No call takes more than its share of what waits, so that all workers have some. Rows of
+`single` variants run one by one; a worker gets a handful. What is cheaper than handing it to a thread is answered on the spot,
+all requests of one turn of the event loop together. A call that fails whole is tried again request by request: it is nobody's
+neighbor who pays.
 
 All this happens on the event loop, so nothing is locked. The workers only compute.
 """
@@ -21,6 +22,8 @@ from typing import Any
 
 from cauce.errors import Expired
 from cauce.model.model import Model
+from cauce.model.spent import Spent, counted
+from cauce.online.admission import Load
 from cauce.online.speed import Speed
 from cauce.online.work import Kind, Result, Work, ask, cut
 from cauce.text.threads import alone, start, threads
@@ -43,11 +46,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A call that ended, for whoever measures: rows, characters of the longest, seconds."""
+    """A call that ended, for whoever measures.
+
+    Attributes:
+        longest: characters of its longest row.
+        seconds: in all.
+        spent: what the runtime did in them.
+
+    """
 
     rows: int
     longest: int
     seconds: float
+    spent: Spent
     failed: bool
 
 
@@ -57,18 +68,18 @@ class Scheduler:
     Args:
         model: warmed up.
         speed: its own, fitted.
+        load: of all models; this one's is added.
         seen: called after each call.
 
     Attributes:
-        backlog: seconds of work that waits or runs, on one thread; 0.0 where nobody waits for an answer.
-        waiting: rows that no worker has yet.
+        requests: that wait for an answer.
 
     """
 
-    def __init__(self, model: Model, speed: Speed, seen: Callable[[Seen], None] = lambda one: None) -> None:
-        self.model, self.speed, self._seen = model, speed, seen
-        self.backlog, self.waiting = 0.0, 0
-        self._unsettled = 0
+    def __init__(self, model: Model, speed: Speed, load: Load, seen: Callable[[Seen], None] = lambda one: None) -> None:
+        self.model, self.speed, self._load, self._seen = model, speed, load, seen
+        self.requests = 0
+        self._rows = 0  # that no worker has yet
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Work] = deque()
         self._quick: deque[Work] = deque()
@@ -95,32 +106,29 @@ class Scheduler:
     def submit(self, work: Work) -> asyncio.Future[Result]:
         """Let work wait for its turn. Its answer may be cancelled: what nobody waits for is not computed."""
         work.seconds = self.cost(work.lengths)
-        self.backlog += work.seconds
-        self.waiting += len(work.rows)
-        self._unsettled += 1
-        expires = self._loop.call_later(max(0.0, work.deadline - time.monotonic()), self._expire, work)
-        work.answer.add_done_callback(lambda _: self._settled(work, expires))
+        self.requests += 1
+        self._rows += len(work.rows)
+        self._load.add(len(work.rows), work.seconds)
         if self.speed.cheap and work.seconds <= AT_ONCE:
+            work.answer.add_done_callback(lambda _: self._settled(work))
             self._quick.append(work)
             if not self._flushes:
                 self._flushes = True
                 self._loop.call_soon(self._flush)
-        else:
-            self._waiting.append(work)
-            self._dispatch()
+            return work.answer
+        expires = self._loop.call_later(max(0.0, work.deadline - time.monotonic()), self._expire, work)
+        work.answer.add_done_callback(lambda _: self._settled(work, expires))
+        self._waiting.append(work)
+        self._dispatch()
         return work.answer
 
-    def _settled(self, work: Work, expires: asyncio.TimerHandle) -> None:
-        expires.cancel()
-        self._lighten(work, work.seconds)
-        self.waiting -= len(work.take(work.left))  # of an answer that came too late, or that nobody waits for
-        self._unsettled -= 1
-        if not self._unsettled:
-            self.backlog = 0.0  # without what rounding left
-
-    def _lighten(self, work: Work, seconds: float) -> None:
-        work.seconds -= seconds
-        self.backlog = max(0.0, self.backlog - seconds)
+    def _settled(self, work: Work, expires: asyncio.TimerHandle | None = None) -> None:
+        if expires is not None:
+            expires.cancel()
+        left = len(work.take(work.left))  # of an answer that came too late, or that nobody waits for
+        self.requests -= 1
+        self._rows -= left
+        self._load.settle(left, work.seconds)
 
     def _expire(self, work: Work) -> None:
         if not work.answer.done():
@@ -138,16 +146,17 @@ class Scheduler:
             else:
                 call.begun = time.monotonic()
                 with alone():
-                    outcome = _outcome(call, self.model)
-                self._answered(call, outcome, time.monotonic())
+                    outcome, spent = _outcome(call, self.model)
+                self._answered(call, outcome, spent, time.monotonic())
 
     def _dispatch(self) -> None:
         while len(self._running) < threads() + AHEAD and (call := self._next(self._waiting)):
             self._start(call)
 
     def _start(self, call: Call) -> None:
+        lone = not self._running and len(call.rows) == 1
         self._running.add(call)
-        start(partial(self._compute, call))
+        start(partial(self._compute, call), lone=lone)
 
     def _next(self, line: deque[Work]) -> Call | None:
         """The next call: of the request whose turn it is, filled up with rows of like length; None where nobody waits."""
@@ -157,60 +166,67 @@ class Scheduler:
             return None
         first = line.popleft()
         usual = longest = first.next_length
-        shares = [(first, first.take(self.speed.fit(longest)))]
+        fair = self._rows if line is self._quick else self.speed.fair(self._rows, longest)
+        most = min(fair, self.speed.fit(longest))
+        shares = [(first, first.take(most))]
         count = len(shares[0][1])
         kept: list[Work] = []
-        while line and count < self.speed.fit(longest):
+        while line and count < most:
             other = line.popleft()
             if other.answer.done():
                 continue
             length = other.next_length
-            room = self.speed.fit(max(longest, length)) - count
-            if other.kind == first.kind and length <= LIKE * usual and usual <= LIKE * length + LIKE and room > 0:
-                longest = max(longest, length)
-                shares.append((other, other.take(room)))
-                count += len(shares[-1][1])
+            if other.kind == first.kind and length <= LIKE * usual and usual <= LIKE * length + LIKE:
+                fits = most if length <= longest else min(fair, self.speed.fit(length))
+                if fits > count:
+                    longest, most = max(longest, length), fits
+                    shares.append((other, other.take(most - count)))
+                    count += len(shares[-1][1])
             if other.left:
                 kept.append(other)
         line.extendleft(reversed(kept))
         if first.left:
             line.append(first)  # its next call comes after the others' turn
-        self.waiting -= count
+        self._rows -= count
+        self._load.waiting -= count
         return _call(first.kind, longest, shares)
 
     def _compute(self, call: Call) -> None:
         """On a worker's thread."""
         call.begun = time.monotonic()
-        outcome = _outcome(call, self.model) if _awaited(call) else None
+        outcome, spent = _outcome(call, self.model) if _awaited(call) else (None, Spent())
         ended = time.monotonic()
-        self._loop.call_soon_threadsafe(self._finished, call, outcome, ended)
+        self._loop.call_soon_threadsafe(self._finished, call, outcome, spent, ended)
 
-    def _finished(self, call: Call, outcome: Result | Exception | None, ended: float) -> None:
+    def _finished(self, call: Call, outcome: Result | Exception | None, spent: Spent, ended: float) -> None:
         self._running.discard(call)
         self._dispatch()  # the workers first: nobody waits for the loop
         if outcome is not None:
-            self._answered(call, outcome, ended)
+            self._answered(call, outcome, spent, ended)
 
-    def _answered(self, call: Call, outcome: Result | Exception, ended: float) -> None:
+    def _answered(self, call: Call, outcome: Result | Exception, spent: Spent, ended: float) -> None:
         seconds, failed = ended - call.begun, isinstance(outcome, Exception)
         if not failed:
             self.speed.learn(len(call.rows), call.longest, seconds)
         elif len(call.shares) > 1:
             for share in call.shares:
                 self._start(_call(call.kind, call.longest, [share]))
-            self._seen(Seen(len(call.rows), call.longest, seconds, failed))
+            self._seen(Seen(len(call.rows), call.longest, seconds, spent, failed))
             return
         begin = 0
         for work, places in call.shares:
             work.started = work.started or call.begun
             work.computed += seconds
-            self._lighten(work, work.seconds * len(places) / work.unanswered)
+            work.reading += spent.reading
+            done = work.seconds * len(places) / work.unanswered
+            work.seconds -= done
+            self._load.lighten(done)
             if not failed:
                 work.receive(places, cut(outcome, begin, begin + len(places)) if len(call.shares) > 1 else outcome)
             elif not work.answer.done():
                 work.answer.set_exception(outcome)
             begin += len(places)
-        self._seen(Seen(len(call.rows), call.longest, seconds, failed))
+        self._seen(Seen(len(call.rows), call.longest, seconds, spent, failed))
 
 
 def _call(kind: Kind, longest: int, shares: list[tuple[Work, list[int]]]) -> Call:
@@ -222,9 +238,10 @@ def _awaited(call: Call) -> bool:
     return not all(work.answer.done() for work, _ in call.shares)
 
 
-def _outcome(call: Call, model: Model) -> Result | Exception:
+def _outcome(call: Call, model: Model) -> tuple[Result | Exception, Spent]:
     """What the model says, or what it raised: a row that fails has its own error, so this is the whole call's."""
-    try:
-        return ask(call.kind, model, call.rows)
-    except Exception as error:  # noqa: BLE001  (it goes to those who wait)
-        return error
+    with counted() as spent:
+        try:
+            return ask(call.kind, model, call.rows), spent
+        except Exception as error:  # noqa: BLE001  (it goes to those who wait)
+            return error, spent

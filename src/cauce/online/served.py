@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from cauce.errors import CauceError, NameInvalid, NotComparable, UnknownModel
 from cauce.model.model import Model
+from cauce.online.admission import Load
 from cauce.online.scheduler import Scheduler, Seen
 from cauce.online.speed import Speed
 from cauce.registry import named, names
@@ -99,9 +100,9 @@ class Served:
         self._first = model, Speed(model)
         self._besides = [self._beside(one.model, model) if one else None for one in (self._canary, self._shadow)]
 
-    def start(self) -> None:
-        """Take work, on the event loop that runs now."""
-        self._loop = asyncio.get_running_loop()
+    def start(self, load: Load) -> None:
+        """Take work, on the event loop that runs now; `load` is that of all models."""
+        self._loop, self._load = asyncio.get_running_loop(), load
         self.current = self._version(*self._first)
         self.canary, self.shadow = (self._version(*one) if one else None for one in self._besides)
         self.proven, self.steady = time.monotonic(), True
@@ -116,7 +117,7 @@ class Served:
     @property
     def queues(self) -> list[Scheduler]:
         """Those of all versions, of those too that finish what they have."""
-        self._retired = [one for one in self._retired if one.queue.backlog > 0]
+        self._retired = [one for one in self._retired if one.queue.requests]
         return [one.queue for one in (*self.versions, *self._retired)]
 
     def version(self, prefix: str | None = None, sticky: str | None = None) -> Version:
@@ -159,7 +160,7 @@ class Served:
         return self._follower.status.as_dict() if self._follower else None
 
     def _version(self, model: Model, speed: Speed) -> Version:
-        return Version(self.name, model, Scheduler(model, speed, lambda one: self._seen(self.name, one)))
+        return Version(self.name, model, Scheduler(model, speed, self._load, lambda one: self._seen(self.name, one)))
 
     def _beside(self, place: str, main: Model) -> tuple[Model, Speed]:
         model = _opened(place, self._variant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import socket
@@ -91,6 +92,8 @@ async def _serve(
     sockets: Sequence[socket.socket],
     ready: Callable[[str], None],
 ) -> Plane:
+    gc.collect()
+    gc.freeze()  # models and modules stay: looking through them again and again would stop everybody
     plane = Plane(served, max_rows=settings.max_rows, max_call=settings.max_call, observers=[metrics.recorded])
     config = uvicorn.Config(
         application(plane, metrics, settings),

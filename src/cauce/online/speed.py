@@ -10,12 +10,14 @@ import numpy as np
 
 from cauce.model import rows
 from cauce.model.model import Model
+from cauce.text.threads import threads
 
 SAMPLE = "Llegó antes de tiempo and it works as promised, gracias! "  # words as people write them, of two languages
 SHORT, LONG, MANY = 40, 400, 8  # characters of a row, and rows of a call, that warm-up tries
 REPEATS = 3
 CHEAP = 100e-6  # seconds a row: below, handing it to a thread costs more than answering it
 MOST_ROWS = 1024  # of one call, where the runtime takes any number
+HANDFUL = 0.02  # seconds of rows that run one by one and go to a worker together: it visits the event loop less often
 KEEP = 0.9  # of what is known at each new reading
 
 EXAMPLES = {"category": "a", "number": 0.0, "boolean": False}
@@ -44,7 +46,14 @@ class Speed:
 
     def fit(self, longest: int) -> int:
         """How many rows of at most so many characters one call takes best."""
-        return 1 if self._single else max(1, min(MOST_ROWS, self._budget // max(longest, 1)))
+        if self._single:
+            return max(1, min(MOST_ROWS, int(HANDFUL / self.call(1, longest))))
+        return max(1, min(MOST_ROWS, self._budget // max(longest, 1)))
+
+    def fair(self, waiting: int, longest: int) -> int:
+        """Rows of a call where so many wait: a share, so that all workers have some; all, where a call costs more than rows."""
+        each = -(-waiting // threads())
+        return each if self._call < each * (self._row + longest * self._char) else waiting
 
     def share(self, length: int) -> float:
         """Seconds that a row of so many characters adds where many wait: its part of a full call."""
@@ -60,8 +69,8 @@ class Speed:
     def _fitted(model: Model) -> tuple[float, float, float]:
         sizes = [(1, SHORT), (1, LONG), (MANY, SHORT), (MANY, LONG)]
         seconds = [statistics.median(_ask(model, count, length) for _ in range(REPEATS)) for count, length in sizes]
-        if model.runtime.batching == "single":  # rows come one a call
-            return _line(seconds[0], seconds[1])
+        if model.runtime.batching == "single":  # rows run one by one
+            return 0.0, *_line(seconds[0], seconds[1])
         known = np.array([(1.0, count, count * length) for count, length in sizes])
         weights = 1 / np.array(seconds)  # an error counts by its share
         found, *_ = np.linalg.lstsq(known * weights[:, None], np.array(seconds) * weights, rcond=None)
@@ -85,10 +94,10 @@ def chars(row: Any) -> int:
     return sum(len(value) for value in row.values() if isinstance(value, str)) if isinstance(row, dict) else 0
 
 
-def _line(short: float, long: float) -> tuple[float, float, float]:
-    """Constant and slope of a call of one row."""
+def _line(short: float, long: float) -> tuple[float, float]:
+    """Constant and slope of a row."""
     char = max(0.0, (long - short) / (LONG - SHORT))
-    return max(1e-6, short - SHORT * char), 0.0, char
+    return max(1e-6, short - SHORT * char), char
 
 
 def _row(model: Model, length: int) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Work:
         unanswered: how many rows have no answer yet.
         started: when the first was; 0.0 before.
         computed: seconds of the calls that its rows were in.
+        reading: of these, those before the engine had the rows.
 
     """
 
@@ -50,6 +51,7 @@ class Work:
     unanswered: int = field(init=False)
     started: float = 0.0
     computed: float = 0.0
+    reading: float = 0.0
     parts: list[tuple[list[int], Result]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -25,7 +25,7 @@ from cauce.runtimes.base import Batching, Output
 from cauce.text.buffers import joined
 from cauce.text.normalize import Normalizer
 from cauce.text.spelling import Spelling
-from cauce.text.threads import threads
+from cauce.text.threads import at_hand, threads
 from cauce.text.tokenize import Tokenizer, Tokens
 
 TOKENIZER = "tokenizer.json"
@@ -141,7 +141,7 @@ class TokenRuntime:
         """See `cauce.runtimes.base.Runtime`. Special tokens have vectors too."""
         ids, mask = encoded.padded()
         with self._lock:
-            lone = self._wide if len(ids) == 1 and not self._running else None
+            lone = self._wide if len(ids) == 1 and not self._running and at_hand() > 1 else None
             self._running += 1
         try:
             found = (lone or self._session).run(ids, mask, output)

@@ -75,9 +75,14 @@ def run_all(work: Sequence[Callable[[], T]], abandon: Callable[[], None] = lambd
         wait(futures)
 
 
-def start(call: Callable[[], None]) -> None:
-    """Run a call on a thread of the pool, later if all are busy. What it raises is lost: it catches what may go wrong."""
-    _pool().submit(call)
+def start(call: Callable[[], None], *, lone: bool = False) -> None:
+    """Run a call on a thread of the pool, later if all are busy. What it raises is lost: it catches what may go wrong.
+
+    Args:
+        lone: nothing else is to be done: the call runs on a thread beside the pool, and has all of the pool's at hand.
+
+    """
+    (_beside() if lone else _pool()).submit(call)
 
 
 @contextmanager
@@ -96,8 +101,14 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads(), thread_name_prefix="cauce", initializer=lambda: setattr(_here, "in_pool", True))
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork; the pool is made anew
+@cache
+def _beside() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="cauce-lone")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork; the pools are made anew
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_beside.cache_clear)
 
 
 def _quota(root: Path) -> float | None:

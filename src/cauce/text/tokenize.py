@@ -50,6 +50,10 @@ class Tokens:
 
     def take(self, index: npt.NDArray[np.int64]) -> Tokens:
         """The texts at these places."""
+        if len(index) == 1:  # as below, at a third of the cost: rows that run one by one
+            row = int(index[0])
+            ids = self.ids[self.offsets[row] : self.offsets[row + 1]]
+            return Tokens(ids, np.array([0, len(ids)]), self.truncated[row : row + 1], self.pad_id)
         lengths = self.offsets[index + 1] - self.offsets[index]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         places = np.arange(offsets[-1]) + np.repeat(self.offsets[index] - offsets[:-1], lengths)
@@ -57,6 +61,9 @@ class Tokens:
 
     def padded(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Ids and mask (1 for a token, 0 for filling) as a graph takes them: int64 (n, longest), filled up at the end."""
+        if len(self) == 1:
+            alone = self.ids.astype(np.int64)[None]
+            return alone, np.ones_like(alone)
         lengths = np.diff(self.offsets)
         mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
         ids = np.full(mask.shape, self.pad_id, np.int64)

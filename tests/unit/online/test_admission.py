@@ -30,7 +30,7 @@ def run(test: Callable[[Plane], Awaitable[None]], runtime: Echo, seen: Any = lam
         try:
             await test(plane)
             assert await plane.drain(10)
-            assert plane.admission.wait == 0
+            assert plane.load.wait == 0
         finally:
             await plane.close()
 
@@ -49,7 +49,7 @@ def test_a_list_that_cannot_be_answered_in_time_is_refused_whole_and_at_once() -
         assert time.monotonic() - before < 0.5
         assert caught.value.retry_after >= 1
         assert caught.value.http_status == 429
-        assert plane.admission.wait == 0  # nothing of it was begun
+        assert plane.load.wait == 0  # nothing of it was begun
 
     run(test, Echo(delay=SLOW, batching="single"))
 

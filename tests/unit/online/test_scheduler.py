@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from cauce.errors import Expired
 from cauce.model.model import echo_model
+from cauce.online.admission import Load
 from cauce.online.scheduler import Scheduler, Seen
 from cauce.online.speed import Speed
 from cauce.online.work import Work
@@ -47,15 +48,16 @@ def run(test: Callable[[Scheduler], Awaitable[None]], runtime: Echo) -> list[See
 
     async def whole() -> None:
         model = echo_model(runtime)
-        scheduler = Scheduler(model, Speed(model), seen.append)
+        load = Load()
+        scheduler = Scheduler(model, Speed(model), load, seen.append)
         if isinstance(runtime, Counting):
             runtime.asked.clear()
         await test(scheduler)
         for _ in range(500):
-            if not (scheduler.backlog or scheduler.waiting or scheduler._running):
+            if not (load.backlog or load.waiting or scheduler._running):
                 break
             await asyncio.sleep(0.01)
-        assert (scheduler.backlog, scheduler.waiting, scheduler.longest_call) == (0.0, 0, 0.0)
+        assert (load.backlog, load.waiting, scheduler.requests, scheduler.longest_call) == (0.0, 0, 0, 0.0)
 
     asyncio.run(whole())
     return seen
@@ -212,9 +214,7 @@ def test_a_cheap_model_answers_a_short_request_beside_a_long_list() -> None:
         assert scheduler.speed.cheap
         many = scheduler.submit(work(["b" * 2000] * 15_000))
         await asyncio.sleep(0)
-        assert (
-            scheduler.waiting > 5_000
-        )  # it is not all handed to the workers: others may have their turn, and it may be given up
+        assert scheduler._load.waiting > 5_000  # not all is handed out: others may have their turn, and it may be given up
         single = scheduler.submit(work(["single"]))
         done, _ = await asyncio.wait({many, single}, return_when=asyncio.FIRST_COMPLETED)
         assert done == {single}
@@ -253,3 +253,23 @@ def test_any_mix_of_requests_leaves_nothing_behind(requests: Any, batching: Any,
                 assert [one.error for one in result] == [codes.get(row) for row in rows]
 
     run(test, Echo(delay=delay, fails_on="poison", batching=batching))
+
+
+def test_a_list_of_rows_that_run_one_by_one_is_shared_out_between_the_workers() -> None:
+    runtime = Counting(delay=0.001, batching="single")
+
+    async def test(scheduler: Scheduler) -> None:
+        await scheduler.submit(work(["a" * 10] * 8))
+
+    calls = run(test, runtime)
+    assert len(calls) >= min(8, threads())
+    assert max(one.rows for one in calls) <= -(-8 // threads())
+
+
+def test_many_short_rows_go_to_a_worker_by_the_handful() -> None:
+    async def test(scheduler: Scheduler) -> None:
+        await asyncio.gather(*(scheduler.submit(work(["a" * 10])) for _ in range(200)))
+
+    calls = run(test, Counting(delay=0.001, batching="single"))
+    assert sum(one.rows for one in calls) == 200
+    assert len(calls) < 100

@@ -20,6 +20,7 @@ from cauce.online.plane import Plane
 from cauce.online.protocols import inputs
 from cauce.online.request import Request, Response
 from cauce.online.routes import Route, model_headers, retry_headers
+from cauce.online.served import Version
 
 OF_VECTORS = {"normalize", "prompt_name", "dimensions", "encoding_format"}  # only feature-extraction sends these
 OTHER_TASKS = {"text_pair": "pairs of texts", "source_sentence": "sentence similarity"}  # by a key of their inputs
@@ -31,15 +32,15 @@ def routes(plane: Plane) -> list[Route]:
     async def answer(request: Request, name: str | None = None) -> Response:
         body = inputs.read(request)
         options = _parameters(body) | body  # text-classification sends its options there, feature-extraction here
-        model = plane.find(name).model
+        chosen = plane.find(name, sticky=request.sticky)
         given = body["inputs"] if isinstance(body["inputs"], list) else [body["inputs"]]
-        columns = [one.name for one in model.manifest.inputs]
+        columns = [one.name for one in chosen.model.manifest.inputs]
         rows = [_row(one, columns) for one in given]
         if len(columns) == 1:
             rows = inputs.texts(rows)
-        if model.task == "embedding" or OF_VECTORS & options.keys():
-            return _traced(request, await inputs.embed(plane, request, name, rows, options, normalize=False))
-        return _traced(request, await _classify(plane, request, name, rows, options))
+        if chosen.model.task == "embedding" or OF_VECTORS & options.keys():
+            return _traced(request, await inputs.embed(plane, request, chosen, rows, options, normalize=False))
+        return _traced(request, await _classify(plane, request, chosen, rows, options))
 
     return [Route("POST", "/", answer, refused), Route("POST", "/models/{name}", answer, refused)]
 
@@ -50,16 +51,15 @@ def refused(error: CauceError, request_id: str) -> Response:
     return Response(body, error.http_status, headers=(*retry_headers(error), ("x-amzn-trace-id", request_id)))
 
 
-async def _classify(plane: Plane, request: Request, name: str | None, rows: list[Any], options: dict[str, Any]) -> Response:
+async def _classify(plane: Plane, request: Request, chosen: Version, rows: list[Any], options: dict[str, Any]) -> Response:
     inputs.cut_at_end(options)
     top_k = options.get("top_k")
     if top_k is not None and (type(top_k) is not int or top_k < 1):
         raise InputError(f"top_k is {top_k!r}", hint="ask for 1 score or more")
     reply = await plane.predict(
         rows,
-        model=name,
+        chosen,
         deadline=request.deadline,
-        sticky=request.headers.get("x-sticky"),
         truncate=inputs.flag(options, "truncate", inputs.flag(options, "truncation", True)),
         request_id=request.id,
     )

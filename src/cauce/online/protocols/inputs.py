@@ -17,6 +17,7 @@ from cauce.online.plane import Plane
 from cauce.online.protocols.native import RowError
 from cauce.online.request import Request, Response
 from cauce.online.routes import model_headers, read_json, sentence
+from cauce.online.served import Version
 
 EXAMPLE = '{"inputs": "…"}'
 SEND = f"send {EXAMPLE}"
@@ -79,7 +80,7 @@ def cut_at_end(options: dict[str, Any]) -> None:
 
 
 async def embed(
-    plane: Plane, request: Request, name: str | None, rows: Sequence[str], options: dict[str, Any], *, normalize: bool
+    plane: Plane, request: Request, chosen: Version, rows: Sequence[str], options: dict[str, Any], *, normalize: bool
 ) -> Response:
     """The vectors of texts, as a list of lists.
 
@@ -96,10 +97,9 @@ async def embed(
     unit = flag(options, "normalize", normalize)
     reply = await plane.predict(
         rows,
-        model=name,
+        chosen,
         kind="vectors",
         deadline=request.deadline,
-        sticky=request.headers.get("x-sticky"),
         truncate=flag(options, "truncate", True),
         request_id=request.id,
     )

@@ -12,6 +12,7 @@ from cauce.online import answers
 from cauce.online.plane import Plane, Reply
 from cauce.online.protocols.native import RowError
 from cauce.online.request import Request
+from cauce.online.served import Version
 from cauce.online.work import Result
 
 Inputs = tuple[Input, ...]
@@ -45,18 +46,13 @@ def from_columns(columns: dict[str, Any], inputs: Inputs) -> list[Any]:
     return lists[0] if len(inputs) == 1 else [dict(zip(known, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
-async def ask(
-    plane: Plane, request: Request, rows: list[Any], name: str | None, version: str | None = None, *, truncate: bool = True
-) -> Reply:
+async def ask(plane: Plane, request: Request, rows: list[Any], chosen: Version, *, truncate: bool = True) -> Reply:
     """The answers to these rows: vectors of a model that gives no labels."""
-    task = plane.find(name, version).model.task
     return await plane.predict(
         rows,
-        model=name,
-        version=version,
-        kind="vectors" if task == "embedding" else "labels",
+        chosen,
+        kind="vectors" if chosen.model.task == "embedding" else "labels",
         deadline=request.deadline,
-        sticky=request.headers.get("x-sticky"),
         truncate=truncate,
         request_id=request.id,
     )

@@ -23,9 +23,10 @@ def routes(plane: Plane) -> list[Route]:
         body = read_json(request)
         if not isinstance(body, dict) or "instances" not in body:
             raise WrongBody("the body is no object with instances", hint='send {"instances": ["…", "…"]}')
-        rows = instances.from_list(body["instances"], plane.find(name, version).model.manifest.inputs)
+        chosen = plane.find(name, version, request.sticky)
+        rows = instances.from_list(body["instances"], chosen.model.manifest.inputs)
         whole = parameters(body).get("truncate") is False
-        reply = await instances.ask(plane, request, rows, name, version, truncate=not whole)
+        reply = await instances.ask(plane, request, rows, chosen, truncate=not whole)
         return Response(orjson.dumps({"predictions": instances.predictions(reply)}), headers=model_headers(reply))
 
     return [

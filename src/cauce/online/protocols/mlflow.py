@@ -36,10 +36,11 @@ def routes(plane: Plane) -> list[Route]:
         if kind != JSON:
             raise WrongMediaType(f"the body is {kind[:40]}", hint=f"send {JSON}")
         body = read_json(request)
-        rows = _rows(body, plane.find(None).model.manifest.inputs)
+        chosen = plane.find(None, sticky=request.sticky)
+        rows = _rows(body, chosen.model.manifest.inputs)
         options = body.get("params") or {}
         whole = isinstance(options, dict) and options.get("truncate") is False
-        reply = await instances.ask(plane, request, rows, None, truncate=not whole)
+        reply = await instances.ask(plane, request, rows, chosen, truncate=not whole)
         result = reply.result.to_arrow() if isinstance(reply.result, Predictions) else reply.result
         return Response(orjson.dumps({"predictions": result.to_pylist()}), headers=model_headers(reply))
 

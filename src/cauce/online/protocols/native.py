@@ -15,6 +15,7 @@ from cauce.online import answers
 from cauce.online.plane import Plane, Reply
 from cauce.online.request import Request, Response
 from cauce.online.routes import Route, model_headers, read_json, retry_headers
+from cauce.online.served import Version
 
 PROBLEM = "application/problem+json"
 OPTIONS = {"rows", "model", "version", "top_k", "min_score", "explain", "truncate"}
@@ -32,20 +33,16 @@ def routes(plane: Plane) -> list[Route]:
             raise InputError(f"top_k is {top_k!r}", hint="ask for 1 score or more")
         if type(min_score) not in (int, float):
             raise InputError(f"min_score is {min_score!r}", hint="give a number between 0 and 1")
-        chosen = name or _text(body, "model")
-        model = plane.find(chosen, _text(body, "version")).model
+        chosen = _chosen(request, body, name)
         if min_score:
-            check_min_score(model.task, min_score)
-        several = _check(body, model)
-        rows = _rows(body["rows"]) if several else [_row(body, model)]
+            check_min_score(chosen.model.task, min_score)
+        rows, several = _asked(body, chosen.model)
         if (explain := _flag(body, "explain", default=False)) and several:
             raise InputError("rows are explained one by one", hint="send one row with explain")
         reply = await plane.predict(
             rows,
-            model=chosen,
-            version=_text(body, "version"),
+            chosen,
             deadline=request.deadline,
-            sticky=request.headers.get("x-sticky"),
             truncate=_flag(body, "truncate", default=True),
             request_id=request.id,
         )
@@ -60,17 +57,24 @@ def routes(plane: Plane) -> list[Route]:
 
     async def embed(request: Request, name: str | None = None) -> Response:
         body = _object(request)
-        chosen = name or _text(body, "model")
-        model = plane.find(chosen, _text(body, "version")).model
-        several = _check(body, model)
-        rows = _rows(body["rows"]) if several else [_row(body, model)]
+        chosen = _chosen(request, body, name)
+        rows, several = _asked(body, chosen.model)
         reply = await plane.predict(
-            rows, model=chosen, version=_text(body, "version"), kind="vectors", deadline=request.deadline, request_id=request.id
+            rows,
+            chosen,
+            kind="vectors",
+            deadline=request.deadline,
+            truncate=_flag(body, "truncate", default=True),
+            request_id=request.id,
         )
         vectors = reply.result.to_pylist()
         if not several and vectors[0] is None:
             raise RowError("empty_text")
         return _answer({**({"vectors": vectors} if several else {"vector": vectors[0]}), "model": _named(reply)}, reply)
+
+    def _chosen(request: Request, body: dict[str, Any], name: str | None) -> Version:
+        """Which version is asked: by the address, by the body, or by neither."""
+        return plane.find(name or _text(body, "model"), _text(body, "version"), request.sticky)
 
     async def root(request: Request) -> Response:
         """People are shown the documentation; programs are told who is here."""
@@ -139,6 +143,12 @@ def _check(body: dict[str, Any], model: Model) -> bool:
             hint = nearest(key, known) or f"known: {', '.join(sorted(known))}; other columns can stand in an object of rows"
             raise UnknownName(f'neither an option nor a column is called "{key[:100]}"', hint=hint)
     return isinstance(body.get("rows"), list) or ("rows" in body and "rows" not in columns)
+
+
+def _asked(body: dict[str, Any], model: Model) -> tuple[list[Any], bool]:
+    """The rows, and whether there may be several."""
+    several = _check(body, model)
+    return (_rows(body["rows"]) if several else [_row(body, model)]), several
 
 
 def _flag(body: dict[str, Any], key: str, *, default: bool) -> bool:

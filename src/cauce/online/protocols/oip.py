@@ -93,22 +93,23 @@ def routes(plane: Plane) -> list[Route]:
         raise InputError("models are named when the server starts", hint="cauce serve NAME=MODEL; cauce models promote")
 
     async def infer(request: Request, name: str, version: str | None = None) -> Response:
-        model, began = plane.find(name, version).model, time.monotonic()
+        chosen, began = plane.find(name, version, request.sticky), time.monotonic()
+        model = chosen.model
         try:
             head, columns = _read(request, model)
             wanted = _wanted(head, model)
             rows = instances.from_columns(columns, model.manifest.inputs)
             whole = tensors.parameters(head).get("truncate") is False
-            reply = await instances.ask(plane, request, rows, name, version, truncate=not whole)
+            reply = await instances.ask(plane, request, rows, chosen, truncate=not whole)
             found = [(_output(output, options, reply), binary) for output, options, binary in wanted]
         except CauceError:
-            counts[_served(plane, name).name, model.version].fail.add(time.monotonic() - began)
+            counts[chosen.name, model.version].fail.add(time.monotonic() - began)
             raise
-        told = {"model_name": _served(plane, name).name, "model_version": reply.model.version}
+        told = {"model_name": chosen.name, "model_version": model.version}
         if "id" in head:
             told["id"] = head["id"]
         body, length = tensors.write(told, found)
-        counts[told["model_name"], reply.model.version].answered(reply, time.monotonic() - began)
+        counts[chosen.name, model.version].answered(reply, time.monotonic() - began)
         headers = model_headers(reply)
         if length is None:
             return await _packed(Response(body, headers=headers), request)

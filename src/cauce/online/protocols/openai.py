@@ -37,15 +37,9 @@ def routes(plane: Plane) -> list[Route]:
         if name is not None and not isinstance(name, str):
             raise InputError(f"model is {name!r}", hint="give its name", where="model")
         texts = _texts(body.get("input"))
-        _check_inputs(plane.find(name).model)
-        reply = await plane.predict(
-            texts,
-            model=name,
-            kind=kind,
-            deadline=request.deadline,
-            sticky=request.headers.get("x-sticky"),
-            request_id=request.id,
-        )
+        chosen = plane.find(name, sticky=request.sticky)
+        _check_inputs(chosen.model)
+        reply = await plane.predict(texts, chosen, kind=kind, deadline=request.deadline, request_id=request.id)
         return texts, reply
 
     async def embeddings(request: Request) -> Response:

@@ -40,6 +40,7 @@ class Stats:
     success: Lasting = field(default_factory=Lasting)
     fail: Lasting = field(default_factory=Lasting)
     queue: Lasting = field(default_factory=Lasting)
+    tokenize: Lasting = field(default_factory=Lasting)
     infer: Lasting = field(default_factory=Lasting)
 
     def answered(self, reply: Reply, seconds: float) -> None:
@@ -48,10 +49,11 @@ class Stats:
         self.rows += len(reply.result)
         self.success.add(seconds)
         self.queue.add(reply.queue)
+        self.tokenize.add(reply.tokenize)
         self.infer.add(reply.infer)
 
     def as_dict(self, name: str, version: str) -> dict[str, Any]:
-        """As Triton tells it. Encoding is a part of inference here, so it has no time of its own."""
+        """As Triton tells it. Answers are written after a request was counted: that has no time here."""
         nothing = Lasting().as_dict()
         return {
             "name": name,
@@ -63,7 +65,7 @@ class Stats:
                 "success": self.success.as_dict(),
                 "fail": self.fail.as_dict(),
                 "queue": self.queue.as_dict(),
-                "compute_input": nothing,
+                "compute_input": self.tokenize.as_dict(),
                 "compute_infer": self.infer.as_dict(),
                 "compute_output": nothing,
                 "cache_hit": nothing,

@@ -36,11 +36,11 @@ def routes(plane: Plane) -> list[Route]:
         inputs.cut_at_end(body)
         raw = inputs.flag(body, "raw_scores", False)
         rows, several = _sequences(body["inputs"])
+        chosen = plane.find(name, sticky=request.sticky)
         reply = await plane.predict(
-            _readable(rows, plane.find(name).model),
-            model=name,
+            _readable(rows, chosen.model),
+            chosen,
             deadline=request.deadline,
-            sticky=request.headers.get("x-sticky"),
             truncate=inputs.flag(body, "truncate", True),
             request_id=request.id,
         )
@@ -50,8 +50,9 @@ def routes(plane: Plane) -> list[Route]:
     async def embed(request: Request, name: str | None = None) -> Response:
         body = inputs.read(request)
         given = body["inputs"] if isinstance(body["inputs"], list) else [body["inputs"]]
-        rows = _readable(inputs.texts(given), plane.find(name).model)
-        return await inputs.embed(plane, request, name, rows, body, normalize=True)
+        chosen = plane.find(name, sticky=request.sticky)
+        rows = _readable(inputs.texts(given), chosen.model)
+        return await inputs.embed(plane, request, chosen, rows, body, normalize=True)
 
     async def info(request: Request, name: str | None = None) -> Response:
         found = plane.find(name).model

@@ -24,10 +24,11 @@ def routes(plane: Plane) -> list[Route]:
     """The addresses of this protocol."""
 
     async def predict(request: Request, name: str, version: str | None = None) -> Response:
-        given, inputs = _given(request), plane.find(name, version).model.manifest.inputs
+        given, chosen = _given(request), plane.find(name, version, request.sticky)
+        inputs = chosen.model.manifest.inputs
         several = isinstance(given, dict) and "instances" in given
         rows = instances.from_list(given["instances"] if several else [_one(given, inputs)], inputs)
-        reply = await instances.ask(plane, request, rows, name, version)
+        reply = await instances.ask(plane, request, rows, chosen)
         found = instances.predictions(reply)
         if several:
             return Response(orjson.dumps({"predictions": found}), headers=model_headers(reply))
