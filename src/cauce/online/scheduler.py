@@ -92,20 +92,15 @@ class Scheduler:
         now = time.monotonic()
         return max((now - call.begun for call in self._running if call.begun), default=0.0)
 
-    def cost(self, lengths: list[int]) -> float:
-        """Seconds that rows of these lengths take on one thread."""
-        share = self.speed.share
-        return share(lengths[0]) if len(lengths) == 1 else sum(map(share, lengths))
-
     def least(self, lengths: list[int]) -> float:
         """Seconds until rows of these lengths are answered where nothing else is to be done: a call's, or more."""
         longest = max(lengths)
         call = self.speed.call(min(len(lengths), self.speed.fit(longest)), longest)
-        return max(call, self.cost(lengths) / min(len(lengths), threads()))
+        return max(call, self.speed.shares(lengths) / min(len(lengths), threads()))
 
     def submit(self, work: Work) -> asyncio.Future[Result]:
         """Let work wait for its turn. Its answer may be cancelled: what nobody waits for is not computed."""
-        work.seconds = self.cost(work.lengths)
+        work.seconds = self.speed.shares(work.lengths)
         self.requests += 1
         self._rows += len(work.rows)
         self._load.add(len(work.rows), work.seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,13 @@ class Speed:
         """Seconds that a row of so many characters adds where many wait: its part of a full call."""
         count = self.fit(length)
         return self.call(count, length) / count
+
+    def shares(self, lengths: Sequence[int]) -> float:
+        """Those of many rows, added up."""
+        if len(lengths) == 1:
+            return self.share(lengths[0])
+        found = np.unique(np.array(lengths), return_counts=True)
+        return sum(count * self.share(length) for length, count in zip(*(each.tolist() for each in found), strict=True))
 
     def learn(self, count: int, longest: int, seconds: float) -> None:
         """Take a call into account that took so many seconds."""

@@ -16,7 +16,9 @@ def test_one_text_gets_its_label_scores_and_who_answered(echo: Server) -> None:
     assert found.json["scores"] == pytest.approx(expected.scores)
     assert found.headers["x-model-name"] == found.json["model"]["name"] == "echo"
     assert found.headers["x-model-version"] == found.json["model"]["version"]
-    assert "queue;dur=" in found.headers["server-timing"]
+    parts = dict(part.strip().split(";dur=") for part in found.headers["server-timing"].split(","))
+    assert list(parts) == ["queue", "tokenize", "infer", "total"]
+    assert float(parts["total"]) >= sum(float(parts[name]) for name in ("queue", "tokenize", "infer")) - 0.02  # rounded
 
 
 def test_rows_are_answered_in_order_and_a_bad_one_has_its_own_error(echo: Server) -> None:

@@ -22,7 +22,7 @@ from cauce.online.speed import Speed
 from cauce.online.work import Work
 from cauce.runtimes.base import Output
 from cauce.runtimes.echo import Echo, Texts
-from cauce.text.threads import threads
+from cauce.text.threads import at_hand, threads
 
 SLOW = 0.02  # seconds of a call of an echo that is no cheap one
 
@@ -32,9 +32,11 @@ class Counting(Echo):
     """An echo that keeps what it was asked."""
 
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    hands: list[int] = field(default_factory=list)
 
     def forward(self, encoded: Texts, output: Output = "logits") -> Any:
         self.asked.append(encoded.texts)
+        self.hands.append(at_hand())
         return super().forward(encoded, output)
 
     @property
@@ -52,6 +54,7 @@ def run(test: Callable[[Scheduler], Awaitable[None]], runtime: Echo) -> list[See
         scheduler = Scheduler(model, Speed(model), load, seen.append)
         if isinstance(runtime, Counting):
             runtime.asked.clear()
+            runtime.hands.clear()
         await test(scheduler)
         for _ in range(500):
             if not (load.backlog or load.waiting or scheduler._running):
@@ -273,3 +276,16 @@ def test_many_short_rows_go_to_a_worker_by_the_handful() -> None:
     calls = run(test, Counting(delay=0.001, batching="single"))
     assert sum(one.rows for one in calls) == 200
     assert len(calls) < 100
+
+
+def test_a_lone_text_has_all_threads_and_texts_side_by_side_have_one_each() -> None:
+    runtime = Counting(delay=SLOW, batching="single")
+
+    async def test(scheduler: Scheduler) -> None:
+        await scheduler.submit(work(["alone"]))
+        assert runtime.hands == [threads()]
+        runtime.hands.clear()
+        await asyncio.gather(*(scheduler.submit(work([row])) for row in "abcdef"))
+        assert sorted(runtime.hands)[:5] == [1] * 5  # the first came to an idle server
+
+    run(test, runtime)
