@@ -27,7 +27,7 @@ def application(plane: Plane, metrics: Metrics, settings: Serve) -> Front:
     """The application of a server whose models are loaded."""
     table = Table(route for protocol in PROTOCOLS for route in protocol.routes(plane))
     limits: dict[str, Any] = {"max_body": settings.max_body_bytes, "timeout": settings.timeout}
-    return Front(table, _behind(plane, table, metrics), metrics, access_log=settings.access_log, **limits)
+    return Front(table, _behind(plane, table, metrics), plane.admission, metrics, access_log=settings.access_log, **limits)
 
 
 def _behind(plane: Plane, table: Table, metrics: Metrics) -> FastAPI:

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from cauce.errors import BodyTooLarge, CauceError, Expired, InputError, WrongBody, WrongMediaType
+from cauce.online.admission import Admission
 from cauce.online.metrics import Metrics
 from cauce.online.protocols.native import problem
 from cauce.online.request import Request, Response
@@ -42,6 +43,7 @@ class Front:
 
     Args:
         app: what answers the addresses that are not in the table.
+        admission: refuses who would be answered too late.
         max_body: bytes of a body, unpacked.
         timeout: seconds that a request waits, and the most that it may ask for.
         access_log: whether each request is logged.
@@ -49,9 +51,17 @@ class Front:
     """
 
     def __init__(
-        self, table: Table, app: App, metrics: Metrics, *, max_body: int, timeout: float, access_log: bool = False
+        self,
+        table: Table,
+        app: App,
+        admission: Admission,
+        metrics: Metrics,
+        *,
+        max_body: int,
+        timeout: float,
+        access_log: bool = False,
     ) -> None:
-        self._table, self._app, self._metrics = table, app, metrics
+        self._table, self._app, self._admission, self._metrics = table, app, admission, metrics
         self._max_body, self._timeout, self._access_log = max_body, timeout, access_log
         self._id, self._count = uuid.uuid4().hex[:20], itertools.count()
 
@@ -77,10 +87,12 @@ class Front:
                 return
             route, parameters = found
             deadline = arrived + _patience(headers, self._timeout)
-            body = await self._body(headers, receive, deadline)
-            query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-            request = Request(method, path, headers, body, arrived, deadline, request_id, query)
-            async with _Presence(receive):
+            async with _Sender(receive, min(arrived + SLOW, deadline)) as sender:
+                body = await self._body(headers, sender)
+                if method == "POST":
+                    self._admission.admit(0, 0.0, deadline)  # who would be too late with any rows is told before they are read
+                query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
+                request = Request(method, path, headers, body, arrived, deadline, request_id, query)
                 response = await route.handler(request, **parameters)
         except _Gone:
             self._seen(method, route, GONE, request_id, arrived)
@@ -116,38 +128,33 @@ class Front:
             log.info("request", extra={**told, "request_id": request_id})
 
     def _refused(self, route: Route | None, error: CauceError, request_id: str) -> Response:
-        self._metrics.rejected.labels(error.code).inc()
+        self._metrics.rejected(error.code)
         return (route.envelope if route else problem)(error, request_id)
 
-    async def _body(self, headers: dict[str, str], receive: Receive, deadline: float) -> bytes:
+    async def _body(self, headers: dict[str, str], sender: _Sender) -> bytes:
         """The whole body, unpacked.
 
         One that is too large is read on for a while and forgotten: a client that is still sending would not read the answer.
 
         Raises:
             BodyTooLarge, WrongBody, WrongMediaType
-            Expired: it came too slowly.
             _Gone
 
         """
         length, most = headers.get("content-length", ""), READ_ON * self._max_body
         if length.isdigit() and int(length) > most:
             raise self._too_large()
-        seconds = min(SLOW, deadline - time.monotonic())
         parts: list[bytes] = []
         size, more = 0, True
-        try:
-            async with asyncio.timeout(seconds):
-                while more and size <= most:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _Gone
-                    size += len(message.get("body", b""))
-                    more = message.get("more_body", False)
-                    if size <= self._max_body:
-                        parts.append(message.get("body", b""))
-        except TimeoutError:
-            raise Expired(f"the body did not come within {seconds:.3g} s", hint="send it faster, or in parts") from None
+        while more and size <= most:
+            message = await sender.receive()
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            size += len(message.get("body", b""))
+            more = message.get("more_body", False)
+            if size <= self._max_body:
+                parts.append(message.get("body", b""))
+        sender.sent = True
         if size > self._max_body:
             raise self._too_large()
         kind = headers.get("content-encoding", "identity").lower()
@@ -190,35 +197,57 @@ class _Gone(Exception):  # noqa: N818  (it is no error)
     """The sender has gone: nobody reads an answer."""
 
 
-class _Presence:
-    """Cancels what is done within once the sender has gone, so that nothing is computed for nobody, and raises `_Gone`.
+class _Sender:
+    """Who sent the request that is answered within: whoever is too slow with it, or has gone before the answer, is given up.
 
-    It looks after a while only: most answers are quicker than a look.
+    Nothing is computed for nobody. One timer does both, and it looks after a while only: most answers are quicker than a look.
+
+    Args:
+        slow: when a body that is not here is too late, of the monotonic clock.
+
+    Attributes:
+        sent: whether the body is here.
+
+    Raises:
+        Expired: the body came too slowly.
+        _Gone
+
     """
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+    def __init__(self, receive: Receive, slow: float) -> None:
+        self.receive, self.sent, self._slow = receive, False, slow
         self._watch: asyncio.Task[None] | None = None
-        self._gone = False
+        self._reason: Exception | None = None
 
-    async def __aenter__(self) -> None:
-        self._task = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(PATIENT, self._begin)
+    async def __aenter__(self) -> _Sender:
+        self._began, self._loop, self._task = time.monotonic(), asyncio.get_running_loop(), asyncio.current_task()
+        self._timer = self._loop.call_later(min(PATIENT, self._slow - self._began), self._look)
+        return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
-        if self._gone and kind is asyncio.CancelledError and self._task is not None and not self._task.uncancel():
-            raise _Gone
+        if self._reason and kind is asyncio.CancelledError and self._task is not None and not self._task.uncancel():
+            raise self._reason from None
 
-    def _begin(self) -> None:
-        self._watch = asyncio.get_running_loop().create_task(self._until_gone())
+    def _look(self) -> None:
+        now = time.monotonic()
+        if self.sent:
+            self._watch = self._loop.create_task(self._until_gone())
+        elif now < self._slow:
+            self._timer = self._loop.call_later(min(PATIENT, self._slow - now), self._look)
+        else:
+            late = f"the body did not come within {now - self._began:.3g} s"
+            self._give_up(Expired(late, hint="send it faster, or in parts"))
 
     async def _until_gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self.receive())["type"] != "http.disconnect":
             pass
-        self._gone = True
+        self._give_up(_Gone())
+
+    def _give_up(self, reason: Exception) -> None:
+        self._reason = reason
         if self._task is not None:
             self._task.cancel()
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -159,7 +159,7 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        transport = cast(asyncio.Transport, transport)  # uvloop's are none by their class
         self._transport, self._parser, self.open = transport, httptools.HttpResponseParser(self), True
 
     def data_received(self, data: bytes) -> None:

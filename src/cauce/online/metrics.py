@@ -35,7 +35,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         own: dict[str, Any] = {"registry": self.registry}
         self.in_flight = 0
-        self.rejected = Counter("cauce_rejected", "Requests refused or failed, by the error's code.", ("code",), **own)
+        self._rejected = Counter("cauce_rejected", "Requests refused or failed, by the error's code.", ("code",), **own)
         self._requests = Counter("cauce_requests", "Requests, by address and status.", ("path", "status"), **own)
         self._total = Histogram("cauce_request_seconds", "Of requests that were answered.", SECONDS, ("path",), **own)
         self._queue = Histogram("cauce_queue_seconds", "Before the first call.", SECONDS, **own)
@@ -61,12 +61,17 @@ class Metrics:
         self._ended: dict[tuple[str, int], list[float]] = defaultdict(list)
         self._calls: dict[str, list[Seen]] = defaultdict(list)
         self._replies: dict[tuple[str, str], list[Reply]] = defaultdict(list)
+        self._refusals: dict[str, int] = defaultdict(int)
         self._heap = 0
 
     def ended(self, path: str, status: int, seconds: float) -> None:
         """A request of an address has ended, after so long."""
         self._ended[path, status].append(seconds)
         self._grown(1)
+
+    def rejected(self, code: str) -> None:
+        """A request was refused, or failed."""
+        self._refusals[code] += 1
 
     def seen(self, name: str, one: Seen) -> None:
         """A call of a model ended."""
@@ -90,6 +95,8 @@ class Metrics:
             self._requests.labels(path, status).inc(len(times))
             if status == OK:
                 self._total.observe(times, path)
+        for code, count in self._refusals.items():
+            self._rejected.labels(code).inc(count)
         for name, calls in self._calls.items():
             self._tokenize.observe([one.spent.reading for one in calls], name)
             self._infer.observe([one.seconds - one.spent.reading for one in calls], name)

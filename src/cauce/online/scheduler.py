@@ -100,7 +100,7 @@ class Scheduler:
 
     def submit(self, work: Work) -> asyncio.Future[Result]:
         """Let work wait for its turn. Its answer may be cancelled: what nobody waits for is not computed."""
-        work.seconds = self.speed.shares(work.lengths)
+        work.cost = work.seconds = self.speed.shares(work.lengths)
         self.requests += 1
         self._rows += len(work.rows)
         self._load.add(len(work.rows), work.seconds)
@@ -124,6 +124,7 @@ class Scheduler:
         self.requests -= 1
         self._rows -= left
         self._load.settle(left, work.seconds)
+        work.seconds = 0.0
 
     def _expire(self, work: Work) -> None:
         if not work.answer.done():
@@ -202,7 +203,7 @@ class Scheduler:
     def _answered(self, call: Call, outcome: Result | Exception, spent: Spent, ended: float) -> None:
         seconds, failed = ended - call.begun, isinstance(outcome, Exception)
         if not failed:
-            self.speed.learn(len(call.rows), call.longest, seconds)
+            self._load.learn(sum(work.cost * len(places) / len(work.rows) for work, places in call.shares), seconds)
         elif len(call.shares) > 1:
             for share in call.shares:
                 self._start(_call(call.kind, call.longest, [share]))

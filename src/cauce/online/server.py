@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ log = logging.getLogger("cauce.online")
 
 LOOK = 1.0  # seconds between two looks at whether a call hangs
 LOOKS = 5  # at one that hangs, before the process ends: for a probe to see it, and for a process that was only stopped a while
+SWITCH = 0.0005  # seconds that a worker with a result waits for a busy event loop; Python's own 5 ms are more than a call
 HANGS = 70  # exit code of a process with a call that hangs: whoever watches it starts another
 
 
@@ -92,6 +94,7 @@ async def _serve(
     sockets: Sequence[socket.socket],
     ready: Callable[[str], None],
 ) -> Plane:
+    sys.setswitchinterval(SWITCH)
     gc.collect()
     gc.freeze()  # models and modules stay: looking through them again and again would stop everybody
     plane = Plane(served, max_rows=settings.max_rows, max_call=settings.max_call, observers=[metrics.recorded])

@@ -11,15 +11,14 @@ import numpy as np
 
 from cauce.model import rows
 from cauce.model.model import Model
-from cauce.text.threads import threads
+from cauce.text.threads import alone, threads
 
 SAMPLE = "Llegó antes de tiempo and it works as promised, gracias! "  # words as people write them, of two languages
 SHORT, LONG, MANY = 40, 400, 8  # characters of a row, and rows of a call, that warm-up tries
 REPEATS = 3
 CHEAP = 100e-6  # seconds a row: below, handing it to a thread costs more than answering it
 MOST_ROWS = 1024  # of one call, where the runtime takes any number
-HANDFUL = 0.02  # seconds of rows that run one by one and go to a worker together: it visits the event loop less often
-KEEP = 0.9  # of what is known at each new reading
+HANDFUL = 0.04  # seconds of rows that run one by one and go to a worker together: it visits the event loop less often
 
 EXAMPLES = {"category": "a", "number": 0.0, "boolean": False}
 
@@ -27,7 +26,7 @@ EXAMPLES = {"category": "a", "number": 0.0, "boolean": False}
 class Speed:
     """Seconds of a call: a constant, a share for each row, and one for each character, all rows as long as the longest.
 
-    Fitted on a few calls, by least squares; then a factor follows what calls really take.
+    Fitted on a few calls, by least squares. What calls really take is for `Load.pace` to say.
 
     Args:
         model: warmed up.
@@ -35,7 +34,6 @@ class Speed:
     """
 
     def __init__(self, model: Model) -> None:
-        self._factor = 1.0
         self._call, self._row, self._char = self._fitted(model)
         self._single = model.runtime.batching == "single"
         self._budget = self._chars_a_call(model)
@@ -43,7 +41,7 @@ class Speed:
 
     def call(self, count: int, longest: int) -> float:
         """Seconds of a call of so many rows, the longest of so many characters."""
-        return self._factor * (self._call + count * (self._row + longest * self._char))
+        return self._call + count * (self._row + longest * self._char)
 
     def fit(self, longest: int) -> int:
         """How many rows of at most so many characters one call takes best."""
@@ -66,18 +64,14 @@ class Speed:
         if len(lengths) == 1:
             return self.share(lengths[0])
         found = np.unique(np.array(lengths), return_counts=True)
-        return sum(count * self.share(length) for length, count in zip(*(each.tolist() for each in found), strict=True))
-
-    def learn(self, count: int, longest: int, seconds: float) -> None:
-        """Take a call into account that took so many seconds."""
-        expected = self.call(count, longest) / self._factor
-        self._factor = min(20.0, max(0.05, KEEP * self._factor + (1 - KEEP) * seconds / expected))
+        return float(sum(count * self.share(length) for length, count in zip(*(each.tolist() for each in found), strict=True)))
 
     @staticmethod
     def _fitted(model: Model) -> tuple[float, float, float]:
-        sizes = [(1, SHORT), (1, LONG), (MANY, SHORT), (MANY, LONG)]
+        single = model.runtime.batching == "single"  # rows run one by one
+        sizes = [(count, length) for count in ((1,) if single else (1, MANY)) for length in (SHORT, LONG)]
         seconds = [statistics.median(_ask(model, count, length) for _ in range(REPEATS)) for count, length in sizes]
-        if model.runtime.batching == "single":  # rows run one by one
+        if single:
             return 0.0, *_line(seconds[0], seconds[1])
         known = np.array([(1.0, count, count * length) for count, length in sizes])
         weights = 1 / np.array(seconds)  # an error counts by its share
@@ -114,8 +108,9 @@ def _row(model: Model, length: int) -> dict[str, Any]:
 
 
 def _ask(model: Model, count: int, length: int) -> float:
-    """Seconds of a call, on the way that every call goes."""
+    """Seconds of a call on one thread, on the way that every call goes."""
     asked = [_row(model, length)] * count
     start = time.perf_counter()
-    (model.embed if model.task == "embedding" else model.predict)(asked)
+    with alone():
+        (model.embed if model.task == "embedding" else model.predict)(asked)
     return time.perf_counter() - start

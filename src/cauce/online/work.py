@@ -27,7 +27,8 @@ class Work:
     Attributes:
         rows: texts or dicts.
         deadline: of the monotonic clock; afterwards nobody waits for the answer.
-        seconds: what the rows without an answer will take, as it was estimated.
+        cost: seconds that the rows take on one thread, as was estimated.
+        seconds: of these, those of rows without an answer; 0.0 once nobody waits.
         answer: what is waited for: the result of all rows, in their order.
         lengths: characters of each row.
         order: places of the rows, the longest first: rows of like length go together.
@@ -43,6 +44,7 @@ class Work:
     rows: Sequence[Any]
     deadline: float
     answer: asyncio.Future[Result]
+    cost: float = 0.0
     seconds: float = 0.0
     arrived: float = field(default_factory=time.monotonic)
     lengths: list[int] = field(init=False)
