@@ -482,5 +482,6 @@ def test_a_full_server_says_when_to_come_again() -> None:
         found = server.post("/v1/predict", {"text": "a"}, **{"x-request-timeout": "0.5"})
         assert (found.status, found.json["code"]) == (429, "overloaded")
         assert 1 <= int(found.headers["retry-after"]) <= 10
+        assert found.headers["ratelimit"] == f'"rows";r=0;t={found.headers["retry-after"]}'
         assert server.post("/v1/predict", {"text": "a"}).status == 200
         assert first.result().status == 200
