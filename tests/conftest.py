@@ -94,6 +94,18 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class Trained(dict[str, Path]):
+    """Model folders by kind, each trained when it is first asked for."""
+
+    def __init__(self, train: Callable[[str], Path]) -> None:
+        super().__init__()
+        self._train = train
+
+    def __missing__(self, kind: str) -> Path:
+        self[kind] = folder = self._train(kind)
+        return folder
+
+
 @pytest.fixture(scope="session")
 def task_folders(model_folder: Path, orders: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A model of each kind: one text, several labels, a number, every type of column, and a table without a text."""
@@ -104,11 +116,15 @@ def task_folders(model_folder: Path, orders: Path, tmp_path_factory: pytest.Temp
         "mixed": {"text": ("title", "body"), "label": ("kept",), **types},
         "table": {"label": ("kept",), "ignore": ("title", "body", "tags", "price"), **types},
     }
-    folders = {"one text": model_folder}
-    for name, columns in asked.items():
-        folders[name] = tmp_path_factory.mktemp("tasks") / name
-        cauce.train(orders, columns=Columns(**columns), out=folders[name])
-    return folders
+
+    def train(kind: str) -> Path:
+        if kind == "one text":
+            return model_folder
+        folder = tmp_path_factory.mktemp("tasks") / kind
+        cauce.train(orders, columns=Columns(**asked[kind]), out=folder)
+        return folder
+
+    return Trained(train)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ CauceError                        exit 1  http 500
 │   ├── WrongBody                         http 400   a request that cannot be read: not JSON, not UTF-8, cut off
 │   ├── WrongMediaType                    http 415   a body of a kind that the address does not read
 │   ├── BodyTooLarge                      http 413   a request over the limit, unpacked
+│   ├── HeadTooLarge                      http 431   the headers of a request over the limit
 │   ├── TextTooLong                       http 413   a text over the model's limit, where cutting was refused
 │   ├── DamagedCheckpoint                            a training that was kept cannot be read again
 │   ├── BadCondition                                 a condition on rows that cannot be read
@@ -216,6 +217,12 @@ class BodyTooLarge(InputError):
     """A request over the limit, unpacked."""
 
     code, http_status = "body_too_large", 413
+
+
+class HeadTooLarge(InputError):
+    """The headers of a request are over the limit."""
+
+    code, http_status = "head_too_large", 431
 
 
 class TextTooLong(InputError):

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -17,7 +18,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from itertools import pairwise
+from http.client import HTTPConnection
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,19 @@ def test_a_call_that_hangs_does_not_keep_the_process_from_ending() -> None:
         assert server.stop() == 70
 
 
+def test_a_second_ctrl_c_does_not_wait_for_answers() -> None:
+    env = {"CAUCE_SERVE_DRAIN": "60"}
+    with serving(echo={"batching": "single", "seconds": 60}, env=env) as server, connected(server) as sock:
+        sock.sendall(post(b'{"text": "slow"}'))
+        until(lambda: metric(server, "cauce_in_flight") >= 2)
+        server.process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(1)  # it drains
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(5) == 70  # the call goes on: the process ends without it
+    assert not any("Traceback" in line for line in server.said)
+
+
 # Versions
 
 
@@ -164,6 +179,11 @@ def folders(model_folder: Path, tmp_path: Path) -> list[Path]:
     return made
 
 
+def promote(cauce_command: Command, version: str, home: dict[str, str]) -> None:
+    done = cauce_command("models", "promote", f"mood@{version[:8]}", "--reason", "next", env=home)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture
 def versions(folders: list[Path], home: dict[str, str], cauce_command: Command) -> list[str]:
     """Three registered versions of `mood`; the first is the champion."""
@@ -171,38 +191,77 @@ def versions(folders: list[Path], home: dict[str, str], cauce_command: Command) 
         json.loads(cauce_command("models", "register", "mood", folder, "--json", env=home).stdout)["version"]
         for folder in folders
     ]
-    assert cauce_command("models", "promote", f"mood@{made[0][:8]}", "--reason", "first", env=home).returncode == 0
+    promote(cauce_command, made[0], home)
     return made
 
 
+@pytest.mark.parametrize("swaps", [2, pytest.param(10, marks=pytest.mark.prove)])
 def test_promotions_are_followed_and_not_one_request_fails(
-    versions: list[str], home: dict[str, str], cauce_command: Command
+    swaps: int, versions: list[str], home: dict[str, str], cauce_command: Command
 ) -> None:
-    answers: list[tuple[int, str]] = []
+    champions = [versions[n % len(versions)] for n in range(swaps + 1)]
+    answers: list[list[tuple[int, str]]] = [[] for _ in range(4)]  # of each who asks
     with serving("mood", env=home) as server:
         ended = threading.Event()
 
-        def ask() -> None:
+        def ask(mine: list[tuple[int, str]]) -> None:
             while not ended.is_set():
                 found = server.post("/v1/predict", {"text": "me encanta"})
-                answers.append((found.status, found.headers["x-model-version"]))
+                mine.append((found.status, found.headers.get("x-model-version", "")))
 
-        with ThreadPoolExecutor(2) as pool:
-            asking = [pool.submit(ask) for _ in range(2)]
-            for version in versions[1:]:
-                time.sleep(0.3)
-                assert cauce_command("models", "promote", f"mood@{version[:8]}", "--reason", "next", env=home).returncode == 0
-                until(lambda version=version: answers[-1][1] == version)
-            ended.set()
+        with ThreadPoolExecutor(len(answers)) as pool:
+            asking = [pool.submit(ask, mine) for mine in answers]
+            try:
+                for version in champions[1:]:
+                    time.sleep(0.3)
+                    promote(cauce_command, version, home)
+                    until(lambda version=version: all(mine[-1][1] == version for mine in answers))
+            finally:
+                ended.set()
             for one in asking:
                 one.result()
         told = server.get("/v1/models/mood").json
-        assert (told["version"], told["follows"]["swaps"], told["name"]) == (versions[2], 2, "mood")
-    assert {status for status, _ in answers} == {200}
-    order = [versions.index(version) for _, version in answers]
-    backwards = sum(later < earlier for earlier, later in pairwise(order))
-    assert set(order) == {0, 1, 2}
-    assert backwards <= 2  # two who ask: an older answer may be noted after a newer one, once for each switch
+        assert (told["version"], told["follows"]["swaps"], told["name"]) == (champions[-1], swaps, "mood")
+    for mine in answers:
+        assert {status for status, _ in mine} == {200}
+        assert [version for version, _ in groupby(version for _, version in mine)] == champions
+
+
+def test_connections_leave_files_for_a_version_that_is_promoted(
+    versions: list[str], home: dict[str, str], cauce_command: Command
+) -> None:
+    """Where each connection took a descriptor, none would be left to read the version with."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (160, before[1]))
+        try:
+            server = stack.enter_context(serving("mood", env=home))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        first = stack.enter_context(closing(HTTPConnection("127.0.0.1", server.port, timeout=15)))
+
+        def followed() -> dict[str, Any]:
+            first.request("GET", "/v1/models/mood")
+            told: dict[str, Any] = json.loads(first.getresponse().read())["follows"]
+            return told
+
+        followed()
+        for _ in range(200):
+            stack.enter_context(connected(server))
+        promote(cauce_command, versions[1], home)
+        told = until(lambda: (one := followed())["last_error"] or (one["swaps"] and one))
+        assert told["version"] == versions[1]
+
+
+def test_after_a_kill_it_starts_again_where_it_was(versions: list[str], home: dict[str, str]) -> None:
+    """As whoever watches it does."""
+    with serving("mood", env=home) as server, connected(server) as sock:
+        sock.sendall(post(BANANA))
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200")
+        server.process.kill()
+        assert server.process.wait(5) == -signal.SIGKILL
+        with serving("mood", port=server.port, env=home) as again:
+            assert again.post("/v1/predict", {"text": "a"}).headers["x-model-version"] == versions[0]
 
 
 def test_a_version_that_cannot_serve_is_refused_and_told(
@@ -214,7 +273,7 @@ def test_a_version_that_cannot_serve_is_refused_and_told(
         )
         store.chmod(0o644)
         store.write_text("")
-        cauce_command("models", "promote", f"mood@{versions[1][:8]}", "--reason", "bad", env=home)
+        promote(cauce_command, versions[1], home)
         told = until(lambda: (one := server.get("/v1/models/mood").json)["follows"]["last_error"] and one)
         assert told["version"] == versions[0]
         assert server.post("/v1/predict", {"text": "a"}).headers["x-model-version"] == versions[0]
@@ -335,6 +394,9 @@ def test_a_body_in_chunks_or_in_drops_is_read(echo: Server) -> None:
         (post(BANANA, b"X-Request-Timeout: nan"), b"422"),
         (post(BANANA, b"X-Request-Timeout: 1e99"), b"200"),
         (b"GARBAGE\r\n\r\n", b"400"),
+        (post(BANANA, b"Cookie: " + b"a" * 100_000), b"431"),
+        (post(BANANA, b"Cookie: " + b"a" * 10_000), b"200"),
+        (b"GET /" + b"a" * 100_000, b"431"),  # without an end
         (b"GET /v1/predict HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", b"405"),
     ],
 )
@@ -363,13 +425,13 @@ def test_idle_connections_leave_room_for_one_that_works(echo: Server) -> None:
 
 
 def test_nothing_of_a_request_is_in_the_log_but_its_id(echo: Server) -> None:
-    secrets = {"authorization": SECRET, "x-sticky": "user-4711", "cookie": "session=4711"}
+    secrets = {"authorization": SECRET, "x-sticky": "user-x4711", "cookie": "session=x4711"}
     assert (
-        echo.post("/v1/predict?token=4711", {"text": "very private 4711"}, **secrets, **{"x-request-id": "mine-1"}).status
+        echo.post("/v1/predict?token=x4711", {"text": "very private x4711"}, **secrets, **{"x-request-id": "mine-1"}).status
         == 200
     )
-    echo.ask("POST", "/v1/predict", b"{very private 4711", {**secrets, "x-request-id": "mine-2"})
-    echo.get("/private/4711", **secrets)
+    echo.ask("POST", "/v1/predict", b"{very private x4711", {**secrets, "x-request-id": "mine-2"})
+    echo.get("/private/x4711", **secrets)
     until(lambda: any("mine-2" in line for line in echo.said))
     said = list(echo.said)
     lines = [json.loads(line) for line in said]
@@ -377,7 +439,7 @@ def test_nothing_of_a_request_is_in_the_log_but_its_id(echo: Server) -> None:
     seen = {line["request_id"]: (line["path"], line["status"]) for line in lines if "request_id" in line}
     assert seen["mine-1"] == ("/v1/predict", 200)
     assert seen["mine-2"] == ("/v1/predict", 400)
-    assert "4711" not in "".join(echo.said)
+    assert "x4711" not in "".join(echo.said)
     assert "hf_secret" not in "".join(echo.said)
 
 
@@ -420,5 +482,6 @@ def test_a_full_server_says_when_to_come_again() -> None:
         found = server.post("/v1/predict", {"text": "a"}, **{"x-request-timeout": "0.5"})
         assert (found.status, found.json["code"]) == (429, "overloaded")
         assert 1 <= int(found.headers["retry-after"]) <= 10
+        assert found.headers["ratelimit"] == f'"rows";r=0;t={found.headers["retry-after"]}'
         assert server.post("/v1/predict", {"text": "a"}).status == 200
         assert first.result().status == 200

@@ -140,7 +140,10 @@ def sentence(error: CauceError) -> str:
 
 
 def retry_headers(error: CauceError) -> tuple[tuple[str, str], ...]:
-    """When to try again, where that is known; RateLimit too, which the client of the Hugging Face Hub shows."""
+    """When to try again, where that is known; RateLimit too, which the client of the Hugging Face Hub shows.
+
+    As in draft-ietf-httpapi-ratelimit-headers-11, without RateLimit-Policy: that states a quota, and here time decides.
+    """
     if not isinstance(error, Overloaded):
         return ()
     seconds = str(int(error.retry_after))

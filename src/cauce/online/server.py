@@ -19,6 +19,7 @@ import uvicorn
 
 from cauce.errors import BadSetting, InUse
 from cauce.online.app import application
+from cauce.online.connection import Connection
 from cauce.online.metrics import Metrics
 from cauce.online.plane import Plane
 from cauce.online.served import Served
@@ -100,7 +101,7 @@ async def _serve(
     plane = Plane(served, max_rows=settings.max_rows, max_call=settings.max_call, observers=[metrics.recorded])
     config = uvicorn.Config(
         application(plane, metrics, settings),
-        http="httptools",
+        http=Connection,
         ws="none",
         log_config=None,
         access_log=False,
