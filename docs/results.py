@@ -49,6 +49,15 @@ the transformer of the same seed and, but for sentiment, from tweets without lab
 figure is the mean of its seeds; intervals are paired bootstraps of the rows. Published figures of other models on the same test
 rows are on [the page of the linear recipe](quality.md).
 """
+OF_SERVERS = """\
+All serve the same int8 MiniLM on the same two processors, one tweet a request, each in an environment of its own and at the best
+setting that was found for it: a worker a processor, one thread each. The load comes from the same machine. Rates are requests a
+second at so many connections, medians of the turns; in brackets the median time of an answer in milliseconds. *Alone* is the
+runtime without a server, in the layout in which it is served: a thread a processor, one tweet a call.
+"""
+OF_OVERLOAD = """\
+More is asked than the server can do, whether or not earlier requests were answered, and everybody waits for a second at most.
+"""
 KINDS_OF_NETWORKS = ("transformer", "lstm", "taught")
 
 # Of the test parts, as their authors published them: Barbieri et al., "TweetEval", 2020, with its public leaderboard, and
@@ -239,6 +248,59 @@ def networks_page() -> str:
     return "\n".join(parts)
 
 
+def served_page() -> str:
+    """How fast a model is served, beside other servers; what is left under too much load; how soon a server answers."""
+    found, overload, cold = result("online"), result("online_overload"), result("online_cold")
+    parts = ["# How fast it is served\n"]
+    if not found:
+        return "\n".join([*parts, MISSING])
+    lists = next(one for name, one in found.items() if name.startswith("linear, lists"))
+    load = found["load"]
+    parts += [
+        OF_SERVERS,
+        "## A transformer\n",
+        of_servers(found["transformer, int8"]),
+        f"Alone: {rate(found['offline_texts_per_second'])} a second.\n",
+        "## A linear model\n",
+        "Beside it a route of FastAPI and pydantic that returns a constant.\n",
+        of_servers(found["linear"]),
+        f"In lists of 1,000 tweets: {rate(lists['tweets_per_second'])} tweets a second.\n",
+        f"Load of the machine before and after: {load['before'][0]} and {load['after'][0]}. Made by `benchmarks/online/run.py` on",
+        f"{found['processor']}.\n",
+    ]
+    if overload:
+        parts += ["## Too much load\n", OF_OVERLOAD, of_overload(overload)]
+    if cold:
+        starts = ((name, cold[name]["median_s"]) for name in ("linear", "transformer, int8"))
+        parts += ["## From the start of the process to the first right answer\n", table(("model", "seconds, median"), starts)]
+    return "\n".join(parts)
+
+
+def of_servers(found: dict[str, Any]) -> str:
+    """Rates and times of each server, by connections."""
+    connections = list(next(iter(found.values())))
+    rows = (
+        (name, *(f"{rate(one[at]['requests_per_second'])} ({one[at]['p50_ms']:.2f})" for at in connections))
+        for name, one in found.items()
+    )
+    return table(("server", *connections), rows)
+
+
+def of_overload(found: dict[str, Any]) -> str:
+    """What is answered in time, and how soon a refusal comes."""
+    rows = (
+        (
+            name,
+            f"{100 * one['share_of_most']:.0f} %",
+            f"{one['refused_ms']['p50']:.0f} / {one['refused_ms']['p99']:.0f}",
+            one["memory_mb"],
+        )
+        for name, one in found.items()
+        if name.endswith("times")
+    )
+    return table(("asked, of the most that it can do", "answered in time", "refused after, ms (p50 / p99)", "memory, MB"), rows)
+
+
 def quality_in_short(language: int) -> str:
     """The READMEs' table: on test where that was measured."""
     found = result("quality")
@@ -309,6 +371,7 @@ WHOLE: dict[str, Callable[[], str]] = {
     "speed.md": speed_page,
     "variants.md": variants_page,
     "networks.md": networks_page,
+    "served.md": served_page,
 }
 TABLES: dict[str, Callable[[], str]] = {
     "quality": lambda: quality_in_short(0),
