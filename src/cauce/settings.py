@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from cauce.errors import BadSetting, nearest
@@ -77,6 +77,9 @@ class Serve(Table):
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 for any that is free.")
     max_body_bytes: PositiveInt = Field(10_000_000, description="Largest body of a request, unpacked; a larger one is refused.")
     max_rows: PositiveInt = Field(20_000, description="Rows that may wait in all; more are refused with 429.")
+    max_wait_ms: NonNegativeFloat = Field(
+        0.0, description="Milliseconds that rows wait for others to share a call with, where a worker is idle. 0: none do."
+    )
     timeout: PositiveFloat = Field(
         30.0, description="Seconds that a request waits where it has no `X-Request-Timeout`, and the most that it may ask for."
     )

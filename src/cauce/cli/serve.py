@@ -82,6 +82,7 @@ def _serve(models: list[str], settings: Serve, variant: str, canary: str | None,
                 canary=_canary(canary) if canary and first else None,
                 shadow=Beside(shadow) if shadow and first else None,
                 seen=metrics.seen,
+                max_wait=settings.max_wait_ms / 1e3,
             )
         )
     for one in served:

@@ -69,6 +69,7 @@ class Scheduler:
         model: warmed up.
         speed: its own, fitted.
         load: of all models; this one's is added.
+        max_wait: seconds that rows wait for others to share a call with, where a worker is idle.
         seen: called after each call.
 
     Attributes:
@@ -76,8 +77,16 @@ class Scheduler:
 
     """
 
-    def __init__(self, model: Model, speed: Speed, load: Load, seen: Callable[[Seen], None] = lambda one: None) -> None:
-        self.model, self.speed, self._load, self._seen = model, speed, load, seen
+    def __init__(
+        self,
+        model: Model,
+        speed: Speed,
+        load: Load,
+        seen: Callable[[Seen], None] = lambda one: None,
+        *,
+        max_wait: float = 0.0,
+    ) -> None:
+        self.model, self.speed, self._load, self._seen, self._max_wait = model, speed, load, seen, max_wait
         self.requests = 0
         self._rows = 0  # that no worker has yet
         self._loop = asyncio.get_running_loop()
@@ -114,7 +123,10 @@ class Scheduler:
         expires = self._loop.call_later(max(0.0, work.deadline - time.monotonic()), self._expire, work)
         work.answer.add_done_callback(lambda _: self._settled(work, expires))
         self._waiting.append(work)
-        self._dispatch()
+        if self._max_wait and self._rows < self.speed.fit(work.next_length):
+            self._loop.call_later(self._max_wait, self._dispatch)
+        else:
+            self._dispatch()
         return work.answer
 
     def _settled(self, work: Work, expires: asyncio.TimerHandle | None = None) -> None:

@@ -54,6 +54,7 @@ class Served:
         place: a folder, a registered name (followed: each promotion is taken over without a request lost), `echo`, or a model.
         name: what clients call it; without it the registered name, or that in the folder.
         seen: called with the name after each call.
+        max_wait: see `Scheduler`.
 
     """
 
@@ -66,8 +67,9 @@ class Served:
         canary: Beside | None = None,
         shadow: Beside | None = None,
         seen: Callable[[str, Seen], None] = lambda name, one: None,
+        max_wait: float = 0.0,
     ) -> None:
-        self.place, self.name = place, name
+        self.place, self.name, self._max_wait = place, name, max_wait
         self._variant, self._seen = variant, seen
         self._canary, self._shadow = canary, shadow
         self._follower: Follower | None = None
@@ -160,7 +162,7 @@ class Served:
         return self._follower.status.as_dict() if self._follower else None
 
     def _version(self, model: Model, speed: Speed) -> Version:
-        return Version(self.name, model, Scheduler(model, speed, self._load, lambda one: self._seen(self.name, one)))
+        return Version(self.name, model, Scheduler(model, speed, self._load, lambda one: self._seen(self.name, one), max_wait=self._max_wait))
 
     def _beside(self, place: str, main: Model) -> tuple[Model, Speed]:
         model = _opened(place, self._variant)

@@ -44,14 +44,14 @@ class Counting(Echo):
         return [text for call in self.asked for text in call]
 
 
-def run(test: Callable[[Scheduler], Awaitable[None]], runtime: Echo) -> list[Seen]:
+def run(test: Callable[[Scheduler], Awaitable[None]], runtime: Echo, **options: float) -> list[Seen]:
     """Run a test on a scheduler of this echo, whose backlog is 0 in the end; the calls that it made."""
     seen: list[Seen] = []
 
     async def whole() -> None:
         model = echo_model(runtime)
         load = Load()
-        scheduler = Scheduler(model, Speed(model), load, seen.append)
+        scheduler = Scheduler(model, Speed(model), load, seen.append, **options)
         if isinstance(runtime, Counting):
             runtime.asked.clear()
             runtime.hands.clear()
@@ -289,3 +289,13 @@ def test_a_lone_text_has_all_threads_and_texts_side_by_side_have_one_each() -> N
         assert sorted(runtime.hands)[:5] == [1] * 5  # the first came to an idle server
 
     run(test, runtime)
+
+
+def test_rows_wait_for_others_where_that_is_wanted() -> None:
+    async def test(scheduler: Scheduler) -> None:
+        first = scheduler.submit(work(["first"]))
+        await asyncio.sleep(SLOW)
+        await asyncio.gather(first, scheduler.submit(work(["other"])))
+
+    assert [one.rows for one in run(test, Echo(delay=SLOW), max_wait=5 * SLOW)] == [2]
+    assert [one.rows for one in run(test, Echo(delay=SLOW))] == [1, 1]
