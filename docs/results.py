@@ -50,10 +50,10 @@ figure is the mean of its seeds; intervals are paired bootstraps of the rows. Pu
 rows are on [the page of the linear recipe](quality.md).
 """
 OF_SERVERS = """\
-All serve the same int8 MiniLM on the same two processors, one tweet a request, each in an environment of its own and at the best
-setting that was found for it: a worker a processor, one thread each. The load comes from the same machine. Rates are requests a
-second at so many connections, medians of the turns; in brackets the median time of an answer in milliseconds. *Alone* is the
-runtime without a server, in the layout in which it is served: a thread a processor, one tweet a call.
+All serve the same int8 MiniLM on the same two processors, one tweet a request, each in an environment of its own and at the
+best setting that was found for it: a worker a processor, one thread each. The load comes from the same machine. Rates are
+requests a second at so many connections, medians of the turns; in brackets the median time of an answer in milliseconds.
+*Alone* is the runtime without a server, in the layout in which it is served: a thread a processor, one tweet a call.
 """
 OF_OVERLOAD = """\
 More is asked than the server can do, whether or not earlier requests were answered, and everybody waits for a second at most.
@@ -260,13 +260,13 @@ def served_page() -> str:
         OF_SERVERS,
         "## A transformer\n",
         of_servers(found["transformer, int8"]),
-        f"Alone: {rate(found['offline_texts_per_second'])} a second.\n",
+        f"Alone: {found['offline_texts_per_second']:,.0f} a second.\n",
         "## A linear model\n",
         "Beside it a route of FastAPI and pydantic that returns a constant.\n",
         of_servers(found["linear"]),
-        f"In lists of 1,000 tweets: {rate(lists['tweets_per_second'])} tweets a second.\n",
-        f"Load of the machine before and after: {load['before'][0]} and {load['after'][0]}. Made by `benchmarks/online/run.py` on",
-        f"{found['processor']}.\n",
+        f"In lists of 1,000 tweets: {lists['tweets_per_second']:,} tweets a second.\n",
+        f"Load of the machine before and after: {load['before'][0]} and {load['after'][0]}.",
+        f"Made by `benchmarks/online/run.py` on {found['processor']}.\n",
     ]
     if overload:
         parts += ["## Too much load\n", OF_OVERLOAD, of_overload(overload)]
@@ -280,7 +280,7 @@ def of_servers(found: dict[str, Any]) -> str:
     """Rates and times of each server, by connections."""
     connections = list(next(iter(found.values())))
     rows = (
-        (name, *(f"{rate(one[at]['requests_per_second'])} ({one[at]['p50_ms']:.2f})" for at in connections))
+        (name, *(f"{one[at]['requests_per_second']:,.0f} ({one[at]['p50_ms']:.2f})" for at in connections))
         for name, one in found.items()
     )
     return table(("server", *connections), rows)

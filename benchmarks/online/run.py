@@ -38,6 +38,7 @@ RESULT = ROOT / "benchmarks" / "results" / "online.json"
 TWEETS = ROOT.parent / "shared" / "data" / "tweeteval" / "sentiment" / "test_text.txt"
 CONNECTIONS = (1, 32, 256)
 LIST, LISTS_AT_ONCE = 1000, 4
+STARTS = 5  # of a process in which the runtime is measured alone
 
 
 def groups(folder: Path, linear: Path) -> dict[str, list[Server]]:
