@@ -10,6 +10,7 @@ from cauce.text.threads import threads
 
 MARGIN = 0.9  # of the time that is left: an estimate is no promise
 LATELY = 0.5  # seconds of estimated work: older calls hardly count
+STANDSTILL = 20.0  # times an estimate: the most that one call says about the others
 TRUST = 0.1  # of these, with which the estimates begin
 
 
@@ -45,6 +46,7 @@ class Load:
         if self._ended:
             took = threads() * (now - self._ended)
         self._ended = now if self.waiting else 0.0
+        took = min(took, STANDSTILL * expected)
         keep = math.exp(-expected / LATELY)
         self._expected, self._took = keep * self._expected + expected, keep * self._took + took
         self.pace = self._took / self._expected
@@ -63,7 +65,10 @@ class Load:
         """Nobody waits for a request any longer; so much of it was not done."""
         self.waiting -= rows
         self._requests -= 1
-        self.backlog = max(0.0, self.backlog - seconds) if self._requests else 0.0  # without what rounding left
+        if self._requests:
+            self.backlog = max(0.0, self.backlog - seconds)
+        else:
+            self.backlog = self._ended = 0.0  # without what rounding left
 
 
 class Admission:

@@ -162,7 +162,11 @@ class Served:
         return self._follower.status.as_dict() if self._follower else None
 
     def _version(self, model: Model, speed: Speed) -> Version:
-        return Version(self.name, model, Scheduler(model, speed, self._load, lambda one: self._seen(self.name, one), max_wait=self._max_wait))
+        return Version(
+            self.name,
+            model,
+            Scheduler(model, speed, self._load, lambda one: self._seen(self.name, one), max_wait=self._max_wait),
+        )
 
     def _beside(self, place: str, main: Model) -> tuple[Model, Speed]:
         model = _opened(place, self._variant)

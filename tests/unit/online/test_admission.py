@@ -11,6 +11,7 @@ import pytest
 
 from cauce.errors import BodyTooLarge, Expired, NotReady, Overloaded
 from cauce.model.model import echo_model
+from cauce.online.admission import Load
 from cauce.online.plane import Plane
 from cauce.online.scheduler import Seen
 from cauce.online.served import Served
@@ -141,3 +142,29 @@ def test_under_three_times_the_load_nearly_all_work_is_for_answers_in_time() -> 
     assert sum(one.seconds for one in calls) >= 0.85 * seconds * threads()  # nobody was idle
     assert counts["answered"] >= 0.85 * len(calls)  # for nothing
     assert counts["refused"] >= counts["answered"]
+
+
+def test_the_estimate_follows_what_calls_take() -> None:
+    load = Load()
+    for _ in range(200):
+        load.learn(0.01, 0.03)
+    assert load.pace == pytest.approx(3, rel=0.05)
+    for _ in range(200):
+        load.learn(0.01, 0.01)
+    assert load.pace == pytest.approx(1, rel=0.05)
+
+
+def test_a_call_that_stood_still_does_not_shut_the_door() -> None:
+    load = Load()
+    load.learn(0.004, 600.0)
+    assert load.pace < 5
+
+
+def test_a_pause_between_two_loads_is_no_work() -> None:
+    load = Load()
+    load.add(2, 0.02)
+    load.learn(0.01, 0.01)  # while a row waits
+    load.settle(2, 0.02)
+    time.sleep(0.2)
+    load.learn(0.01, 0.01)
+    assert load.pace == pytest.approx(1)
