@@ -22,13 +22,14 @@ class Load:
     Attributes:
         backlog: seconds of work that waits or runs, on one thread; 0.0 where nobody waits for an answer.
         waiting: rows that no worker has yet.
+        requests: that wait for an answer.
         pace: how many times longer rows have taken lately than was estimated.
 
     """
 
     def __init__(self) -> None:
         self.backlog, self.waiting, self.pace = 0.0, 0, 1.0
-        self._requests = 0
+        self.requests = 0
         self._ended = 0.0  # when the last call did, where rows were waiting then
         self._expected = self._took = TRUST * LATELY
 
@@ -55,7 +56,7 @@ class Load:
         """A request waits."""
         self.backlog += seconds
         self.waiting += rows
-        self._requests += 1
+        self.requests += 1
 
     def lighten(self, seconds: float) -> None:
         """So much is done."""
@@ -64,8 +65,8 @@ class Load:
     def settle(self, rows: int, seconds: float) -> None:
         """Nobody waits for a request any longer; so much of it was not done."""
         self.waiting -= rows
-        self._requests -= 1
-        if self._requests:
+        self.requests -= 1
+        if self.requests:
             self.backlog = max(0.0, self.backlog - seconds)
         else:
             self.backlog = self._ended = 0.0  # without what rounding left

@@ -113,15 +113,14 @@ class Scheduler:
         self.requests += 1
         self._rows += len(work.rows)
         self._load.add(len(work.rows), work.seconds)
+        work.answer.add_done_callback(lambda _: self._settled(work))
         if self.speed.cheap and work.seconds <= AT_ONCE:
-            work.answer.add_done_callback(lambda _: self._settled(work))
             self._quick.append(work)
             if not self._flushes:
                 self._flushes = True
                 self._loop.call_soon(self._flush)
             return work.answer
-        expires = self._loop.call_later(max(0.0, work.deadline - time.monotonic()), self._expire, work)
-        work.answer.add_done_callback(lambda _: self._settled(work, expires))
+        self._set_alarm(work)
         self._waiting.append(work)
         if self._max_wait and self._rows < self.speed.fit(work.next_length):
             self._loop.call_later(self._max_wait, self._dispatch)
@@ -129,9 +128,12 @@ class Scheduler:
             self._dispatch()
         return work.answer
 
-    def _settled(self, work: Work, expires: asyncio.TimerHandle | None = None) -> None:
-        if expires is not None:
-            expires.cancel()
+    def _set_alarm(self, work: Work) -> None:
+        work.alarm = self._loop.call_later(max(0.0, work.deadline - time.monotonic()), self._expire, work)
+
+    def _settled(self, work: Work) -> None:
+        if work.alarm is not None:
+            work.alarm.cancel()
         left = len(work.take(work.left))  # of an answer that came too late, or that nobody waits for
         self.requests -= 1
         self._rows -= left
@@ -150,6 +152,9 @@ class Scheduler:
         self._flushes = False
         while call := self._next(self._quick):
             if self.speed.call(len(call.rows), call.longest) > AT_ONCE:
+                for work, _ in call.shares:
+                    if work.alarm is None:
+                        self._set_alarm(work)
                 self._start(call)
             else:
                 call.begun = time.monotonic()
@@ -162,7 +167,7 @@ class Scheduler:
             self._start(call)
 
     def _start(self, call: Call) -> None:
-        lone = not self._running and len(call.rows) == 1
+        lone = self._load.requests == 1 and not self._running and len(call.rows) == 1
         self._running.add(call)
         start(partial(self._compute, call), lone=lone)
 

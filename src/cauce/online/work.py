@@ -35,6 +35,7 @@ class Work:
         taken: how many of `order` were given to a worker.
         unanswered: how many rows have no answer yet.
         started: when the first was; 0.0 before.
+        alarm: goes off at the deadline; None where the answer cannot be late.
         computed: seconds of the calls that its rows were in.
         reading: of these, those before the engine had the rows.
 
@@ -52,6 +53,7 @@ class Work:
     taken: int = 0
     unanswered: int = field(init=False)
     started: float = 0.0
+    alarm: asyncio.TimerHandle | None = None
     computed: float = 0.0
     reading: float = 0.0
     parts: list[tuple[list[int], Result]] = field(default_factory=list)
