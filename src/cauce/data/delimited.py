@@ -35,11 +35,14 @@ def parse(text: str, kind: str, name: str) -> tuple[pa.Table, Lines, list[str]]:
         LineTooLong: a cell over the setting `max_line_bytes`.
 
     """
-    csv.field_size_limit(settings().max_line_bytes)
-    delimiter, quoted, before, notes = shape(text, kind)
-    text = text.split("\n", before)[-1]
-    table, lines = _table(text, delimiter, quoted=quoted, before=before, name=name)
-    return table, lines, notes
+    limit = csv.field_size_limit(settings().max_line_bytes)
+    try:
+        delimiter, quoted, before, notes = shape(text, kind)
+        text = text.split("\n", before)[-1]
+        table, lines = _table(text, delimiter, quoted=quoted, before=before, name=name)
+        return table, lines, notes
+    finally:
+        csv.field_size_limit(limit)  # the process has one, for everybody
 
 
 def shape(text: str, kind: str) -> tuple[str, bool, int, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -183,6 +184,12 @@ def test_a_line_over_the_limit_is_refused_with_its_line(short_lines: None, tmp_p
     assert (type(error), error.code, error.where) == (LineTooLong, "line_too_long", f"{path}, line 3")
     assert "100 bytes" in error.message
     assert "CAUCE_MAX_LINE_BYTES" in error.hint
+
+
+def test_the_limit_is_ours_and_not_that_of_everybody_who_reads_csv(short_lines: None, tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    read(written(tmp_path, "text,label\na,x\n"))
+    assert csv.field_size_limit() == before
 
 
 def test_the_limit_counts_bytes_and_a_line_at_it_is_read(short_lines: None, tmp_path: Path) -> None:
