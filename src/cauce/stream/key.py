@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+import orjson
+
 from cauce.stream.message import Message
 
 
@@ -16,6 +18,5 @@ def key_of(source: str, place: str, message: Message, version: str = "") -> str:
 
     """
     about = f"id:{message.id}" if message.id else f"place:{place}"
-    parts = (source, about, str(message.rev), message.op, version)
-    written = b"".join(len(part).to_bytes(4) + part for part in (one.encode() for one in parts))  # no two write the same
+    written = orjson.dumps((source, about, message.rev, message.op, version))  # no two write the same
     return blake2b(written, digest_size=16).hexdigest()

@@ -80,7 +80,7 @@ def parse(data: bytes, limit: int) -> Message:
         raise MessageError("not_json" if _is_utf8(data) else "not_utf8") from None
     if type(document) is not dict:
         raise MessageError("not_an_object")
-    about, op, rev, created = (document.get(name) for name in ("id", "op", "rev", "created_at"))
+    about, op, rev, created = document.get("id"), document.get("op"), document.get("rev"), document.get("created_at")
     if about is not None and type(about) not in (str, int):  # a longer number was read as a float: its last digits are gone
         raise MessageError("wrong_id")
     if op not in (None, "upsert", "delete"):

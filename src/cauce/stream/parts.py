@@ -39,6 +39,7 @@ SCHEMA = pa.schema(
         ("other", pa.string()),  # the message's other keys, as JSON
     ]
 )
+COLUMNS = frozenset(SCHEMA.names) - {"other"}
 
 
 class Part(Protocol):
@@ -190,8 +191,9 @@ def table(documents: Sequence[Document]) -> pa.Table:
 
 
 def _other(document: Document) -> str | None:
-    rest = {name: value for name, value in document.items() if name not in SCHEMA.names or name == "other"}
-    return orjson.dumps(rest).decode() if rest else None
+    if document.keys() <= COLUMNS:
+        return None
+    return orjson.dumps({name: value for name, value in document.items() if name not in COLUMNS}).decode()
 
 
 def _text(value: Any) -> str | None:
