@@ -10,14 +10,15 @@ from pathlib import Path
 from cauce import errors
 from cauce.model.rows import MEANINGS
 from cauce.recipes.build import RECIPES, find
-from cauce.settings import Serve, Settings
+from cauce.settings import Serve, Settings, Stream
+from cauce.stream.message import OF_MESSAGES
 
 HERE = Path(__file__).parent
 HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. -->\n\n"
 MODELS = ("register", "list", "show", "promote", "rollback", "history", "diff", "quarantine", "prune", "alias", "mirror")
 COMMANDS = (
     *("init", "label", "check", "train", "evaluate", "compare", "report", "optimize", "predict", "batch"),
-    *("serve", "bench", "embed"),
+    *("serve", "stream", "stream run", "stream status", "stream redrive", "bench", "embed"),
     *("models", *(f"models {name}" for name in MODELS)),
     *("vectors", "vectors train", "vectors near"),
     *("import", "export", "doctor"),
@@ -28,7 +29,7 @@ PIPE = {"line_too_long": "a line of a pipe is over `max_line_bytes`"}
 def settings_page() -> str:
     """Every setting: name, environment variable, default, what it does."""
     lines = ["# Settings", "", "A flag goes before the environment, the environment before `cauce.toml`.", ""]
-    for table in (Settings, Serve):
+    for table in (Settings, Serve, Stream):
         lines += [f"## [{table.TABLE}]", ""]
         for name, field in table.model_fields.items():
             default = "none" if field.default is None else str(field.default).replace(str(Path.home()), "~")
@@ -52,6 +53,10 @@ def errors_page() -> str:
     lines += ["A row that cannot be answered carries one of these in `error`; its neighbors are answered.", ""]
     lines += ["| code | what happened |", "|---|---|"]
     lines += [f"| `{code}` | {meaning} |" for code, meaning in {**MEANINGS, **PIPE}.items()]
+    lines += ["", "## Messages", ""]
+    lines += ["A message of a stream that cannot be answered becomes a dead letter with one of these, or of those above.", ""]
+    lines += ["| code | what happened |", "|---|---|"]
+    lines += [f"| `{code}` | {meaning} |" for code, meaning in OF_MESSAGES.items()]
     return "\n".join([*lines, ""])
 
 

@@ -33,6 +33,8 @@ CauceError                        exit 1  http 500
 │   ├── Quarantined                       http 409   a version in quarantine may not serve
 │   ├── StillServes                       http 409   a version that a pointer names cannot be taken away
 │   ├── NoEarlierVersion                  http 409   there is nothing to roll back to
+│   ├── UnknownScheme                                an address of a kind that no stream has
+│   ├── AccessDenied                      http 403   a broker refuses the password, or what is asked of it
 │   └── BadSetting                                   cauce.toml or an environment variable holds a wrong value
 ├── ModelFolderError              exit 3  http 503   the model folder is wrong
 │   ├── NotAModel                                    no cauce.json, or not one of ours
@@ -53,6 +55,7 @@ CauceError                        exit 1  http 500
 │   ├── NotReady                          http 503   a server that starts, drains, or fails its own test
 │   ├── Stopped                                      stopped on the way; the same command goes on from there
 │   ├── PointerMoved                      http 409   somebody else moved the pointer first
+│   ├── BrokerGone                                   a broker cannot be reached
 │   ├── OutOfMemory                       http 507   the memory is not enough
 │   └── StorageFull                       http 507   no space left where the output goes
 ├── MissingExtra                  exit 2  http 501   an optional part is not installed; the pip line is in the hint
@@ -279,6 +282,18 @@ class NoEarlierVersion(InputError):
     code, http_status = "no_earlier_version", 409
 
 
+class UnknownScheme(InputError):
+    """An address of a kind that no stream has."""
+
+    code = "unknown_scheme"
+
+
+class AccessDenied(InputError):
+    """A broker refuses the password, or what is asked of it."""
+
+    code, http_status = "access_denied", 403
+
+
 class BadSetting(InputError):
     """`cauce.toml` or an environment variable holds a wrong value."""
 
@@ -406,6 +421,12 @@ class PointerMoved(Unavailable):
     """Somebody else moved the pointer first."""
 
     code, http_status = "pointer_moved", 409
+
+
+class BrokerGone(Unavailable):
+    """A broker cannot be reached."""
+
+    code = "broker_gone"
 
 
 class OutOfMemory(Unavailable):

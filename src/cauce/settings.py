@@ -93,6 +93,35 @@ class Serve(Table):
     access_log: bool = Field(False, description="Whether the log has a line for each request: never with its text.")
 
 
+class Stream(Table):
+    """Settings of `cauce stream`: `[stream]` in `cauce.toml`, `CAUCE_STREAM_…` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="CAUCE_STREAM_")
+    TABLE = "stream"
+
+    group: str = Field("cauce", min_length=1, description="Whose position in the messages it is; another group begins anew.")
+    max_delay: PositiveFloat = Field(0.05, description="Seconds that a message may wait for others to be answered with.")
+    max_batch: PositiveInt = Field(2000, description="Messages that are answered together.")
+    max_bytes: PositiveInt = Field(32_000_000, description="Bytes of messages that a worker fetches for one batch.")
+    max_message_bytes: PositiveInt = Field(1_000_000, description="Longest message; a longer one becomes a dead letter.")
+    max_attempts: PositiveInt = Field(
+        5, description="Workers that may die on a message before it becomes a dead letter, where the broker counts."
+    )
+    wait: NonNegativeFloat = Field(
+        300.0, description="Seconds that a broker which cannot be reached is waited for, at the start and later; 0: not at all."
+    )
+    takeover: PositiveFloat = Field(
+        6.0, description="Seconds after which another worker takes over what a dead one held; it looks three times in them."
+    )
+    remember: PositiveInt = Field(
+        600, description="Seconds for which Redis remembers the key of a result; about 100 bytes each."
+    )
+    part_seconds: PositiveFloat = Field(
+        2.0, description="Seconds after which a part of a folder is finished; its messages are acknowledged then."
+    )
+    part_rows: PositiveInt = Field(100_000, description="Results that a part of a folder holds at most.")
+
+
 class _File(TomlConfigSettingsSource):
     """The table of the file in the working folder."""
 

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -24,6 +25,9 @@ import cauce
 from cauce.batch.run import run
 from cauce.model.rows import ARROW
 from cauce.settings import settings
+from cauce.stream.memory import MemorySink, MemorySource, Topic
+from cauce.stream.places import joined
+from cauce.stream.worker import Limits, Worker
 
 Row = dict[str, Any]
 Answer = tuple[str | None, list[str] | None, str | None, dict[str, float]]  # label, labels, error, scores
@@ -174,8 +178,31 @@ def http(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
     return [(one.get("label"), one.get("labels"), one.get("error"), one.get("scores", {})) for one in answers]
 
 
+def stream(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
+    """Messages through a worker, in small batches; what cannot be answered is a dead letter."""
+    model = cauce.load(folder, variant)
+    topic, sink, dead = Topic(), MemorySink(), MemorySink()
+    for number, row in enumerate(rows):
+        topic.put(json.dumps({"id": number, **row}).encode())
+    source = MemorySource(topic, ends=True)
+    Worker(lambda: model, source, sink, joined(source, sink, dead), Limits(max_batch=97)).run(threading.Event())
+    answers = {one["id"]: (one["label"], one.get("labels"), None, one["scores"]) for one in sink.documents}
+    wrong = {json.loads(one["raw"])["id"]: (None, None, one["code"], {}) for one in dead.documents}
+    assert not answers.keys() & wrong.keys()
+    return [{**answers, **wrong}[number] for number in range(len(rows))]
+
+
 BATCH_CSV, BATCH_JSON_LINES = batch("csv"), batch("jsonl")
-UTF8 = [http, arrow, python_table, BATCH_CSV, batch("parquet"), batch("arrow"), batch("arrows")]  # no lone surrogate in these
+UTF8 = [
+    http,
+    stream,
+    arrow,
+    python_table,
+    BATCH_CSV,
+    batch("parquet"),
+    batch("arrow"),
+    batch("arrows"),
+]  # no lone surrogate in these
 MODES: list[Mode] = [python, python_one_by_one, command_line, BATCH_JSON_LINES, *UTF8]
 
 

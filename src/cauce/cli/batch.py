@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cauce.cli import options as option
 from cauce.cli import show
 from cauce.cli.models import open_model
-from cauce.errors import InputError, Stopped, UnknownName
+from cauce.cli.stopping import stoppable
+from cauce.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
     from cauce.batch.run import Progress
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 DEAD_LETTERS = 5  # exit code: done, and some rows were not answered
 EVERY = 5.0  # seconds between two lines of progress where there is no terminal
+STOPPING = "stopping after this fragment; once more stops now"
+AGAIN = "run the same command again: it goes on after the last whole fragment"
 EXAMPLES = """\b
 Examples:
   cauce batch model/ messages.csv scored/
@@ -78,7 +79,7 @@ def batch(
         select=select or "",
     )
     opened = open_model(model, variant)
-    with _stoppable() as stop, _progress() as progress:
+    with stoppable(STOPPING, hint=AGAIN) as stop, _progress() as progress:
         summary = job.run(
             opened,
             files,
@@ -101,32 +102,6 @@ def _shard(written: str | None) -> tuple[int, int] | None:
     if not (number.isdecimal() and shards.isdecimal()):
         raise UnknownName(f'"{written}" is no shard', hint="the second of four machines is 2/4")
     return int(number), int(shards)
-
-
-@contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """SIGTERM and Ctrl-C end the run after its fragment; a second one ends it now.
-
-    Raises:
-        Stopped: it was ended now.
-
-    """
-    stop = threading.Event()
-
-    def asked(signum: int, frame: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        show.note("stopping after this fragment; once more stops now")
-
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    except KeyboardInterrupt:
-        raise Stopped("stopped", hint="run the same command again: it goes on after the last whole fragment") from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

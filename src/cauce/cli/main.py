@@ -27,6 +27,7 @@ from cauce.cli import (
     report,
     serve,
     show,
+    stream,
     train,
     vectors,
 )
@@ -95,6 +96,7 @@ app.command("optimize", epilog=optimize.EXAMPLES)(optimize.optimize)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("batch", epilog=batch.EXAMPLES)(batch.batch)
 app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
+app.add_typer(stream.app, name="stream")
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("embed", epilog=embed.EXAMPLES)(embed.embed)
 app.add_typer(models.app, name="models")

@@ -1,0 +1,76 @@
+"""The worker between its ends: swaps of the model, redelivered messages, keys."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import cauce
+from cauce.model.model import Model, echo_model
+from cauce.stream.broker import Delivery
+from cauce.stream.memory import MemorySink, MemorySource, Topic
+from cauce.stream.places import joined
+from cauce.stream.worker import Counts, Limits, Worker
+
+
+def topic_of(count: int, attempts: int = 1) -> Topic:
+    topic = Topic()
+    for n in range(count):
+        topic.put(json.dumps({"id": n, "text": f"número {n}"}).encode())
+    topic.waiting.extend([replace(topic.waiting.popleft(), attempts=attempts) for _ in range(count)])
+    return topic
+
+
+def worked(
+    topic: Topic, models: list[Model], sink: MemorySink, *, rescore: bool = False
+) -> tuple[Counts, MemorySink, list[str]]:
+    """Batches of ten, one for each of the models, the last for the rest."""
+    source, dead, told = MemorySource(topic, ends=True), MemorySink(), list[str]()
+    model = iter(models)
+    last = models[-1]
+    worker = Worker(
+        lambda: next(model, last),
+        source,
+        sink,
+        joined(source, sink, dead),
+        Limits(max_batch=10),
+        rescore=rescore,
+        tell=told.append,
+    )
+    return worker.run(threading.Event()), dead, told
+
+
+def test_a_model_is_swapped_between_two_batches(model_folder: Path) -> None:
+    echo, other, sink = echo_model(), cauce.load(model_folder), MemorySink()
+    counts, _, told = worked(topic_of(50), [echo, other, other, echo], sink)
+    assert (counts.read, counts.out, counts.swaps) == (50, 50, 2)
+    assert [one["version"] for one in sink.documents[::10]] == [one.version for one in (echo, other, other, echo, echo)]
+    assert [other.version[:12] in line for line in told] == [True, True]
+
+
+def test_another_version_s_answer_is_another_result_only_where_that_was_asked_for(model_folder: Path) -> None:
+    for rescore, expected in ((False, 10), (True, 20)):
+        sink = MemorySink()
+        worked(topic_of(10), [echo_model()], sink, rescore=rescore)
+        worked(topic_of(10), [cauce.load(model_folder)], sink, rescore=rescore)
+        assert len(sink.documents) == expected
+
+
+def test_a_message_that_came_too_often_is_dead_and_one_that_came_again_is_answered_alone() -> None:
+    sink = MemorySink()
+    counts, dead, _ = worked(topic_of(3, attempts=6), [echo_model()], sink)
+    assert counts.dead == {"too_many_attempts": 3}
+    assert [one["attempts"] for one in dead.documents] == [6, 6, 6]
+    asked: list[list[Delivery]] = []
+
+    class Watched(Worker):
+        def _handle(self, deliveries: list[Delivery]) -> None:  # type: ignore[override]
+            asked.append(list(deliveries))
+            super()._handle(deliveries)
+
+    source = MemorySource(topic_of(3, attempts=2), ends=True)
+    Watched(echo_model, source, sink, joined(source, sink, MemorySink())).run(threading.Event())
+    assert [len(one) for one in asked if one] == [1, 1, 1]
+    assert len(sink.documents) == 3
