@@ -145,8 +145,9 @@ def _aside(folder: Path, name: str) -> Iterator[Path]:
     with writing(folder, instead="a copy of it: cp -r MODEL COPY"):
         (folder / ROOM).mkdir(exist_ok=True)
         for path in (folder / ROOM).glob(".*.tmp-*"):
-            if path.stat().st_mtime < time.time() - STALE_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another that adds a variant has ended meanwhile
+                if path.stat().st_mtime < time.time() - STALE_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
         room = Path(tempfile.mkdtemp(prefix=f".{name}.tmp-", dir=folder / ROOM))
         try:
             yield room
