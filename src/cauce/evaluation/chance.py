@@ -18,6 +18,29 @@ def binomial_tail(hits: int, tries: int, share: float) -> float:
     return float(min(1.0, np.exp(logs).sum()))
 
 
+def share_bound(hits: int, tries: int, share: float) -> float:
+    """What the chance of a share at least as far from `share` (between 0 and 1, both left out), on the same side, is below.
+
+    The bound of Chernoff and Hoeffding (Hoeffding 1963, theorem 1). It holds for any number of tries and any share, far out
+    too. Wilson's interval does not: five hits among 50 lie outside of its 99.99 % around 2 %, yet come in 0.3 % of all cases.
+    """
+    found = hits / tries
+    parts = ((found, share), (1 - found, 1 - share))
+    return math.exp(-tries * sum(part * math.log(part / other) for part, other in parts if part))
+
+
+def count_bound(events: int, mean: float) -> float:
+    """The same of a count around a mean that is known, where events are independent (Mitzenmacher and Upfal, theorem 5.4)."""
+    return math.exp((events * math.log(mean / events) if events else 0.0) + events - mean)
+
+
+def count_interval(events: int) -> tuple[float, float]:
+    """The 95 % interval of the mean that a count comes from: Byar's approximation of the exact one (Breslow and Day 1987)."""
+    z, above = NormalDist().inv_cdf(0.975), events + 1
+    low = events * (1 - 1 / (9 * events) - z / (3 * math.sqrt(events))) ** 3 if events else 0.0
+    return max(0.0, low), above * (1 - 1 / (9 * above) + z / (3 * math.sqrt(above))) ** 3
+
+
 def student_quantile(share: float, freedom: int) -> float:
     """The value under which Student's t lies with the chance `share` (0.5 or more)."""
     if freedom > LARGE:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from cauce.histogram import Histogram
 from cauce.model.predictions import Predictions
-from cauce.online.histogram import Histogram
 from cauce.online.plane import Plane, Recorded, Reply
 from cauce.online.scheduler import Seen
 
@@ -108,24 +108,20 @@ class Metrics:
             self._queue.observe([one.queue for one in replies])
             self._rows.labels(name, version[:12]).inc(sum(len(one.result) for one in replies))
             if results := [one.result for one in replies if isinstance(one.result, Predictions)]:
-                self._count_answers(name, version[:12], results)
+                self._count_answers(name, version[:12], Predictions.joined(results, np.arange(sum(map(len, results)))))
         self._clear()
 
-    def _count_answers(self, name: str, version: str, results: list[Predictions]) -> None:
-        """Those of one model, which has the same labels in all."""
-        scores, codes, truncated = (
-            np.concatenate([getattr(one, part) for one in results]) for part in ("scores", "codes", "truncated")
-        )
-        self._truncated.labels(name).inc(int(np.count_nonzero(truncated)))
-        self._errors.labels(name).inc(int(np.count_nonzero(codes)))
-        first, fine = results[0], scores[codes == 0]
-        if first.task == "regression":
+    def _count_answers(self, name: str, version: str, answers: Predictions) -> None:
+        fine = answers.codes == 0
+        self._truncated.labels(name).inc(int(np.count_nonzero(answers.truncated)))
+        self._errors.labels(name).inc(int(np.count_nonzero(~fine)))
+        if answers.task == "regression":
             return
-        given = fine >= np.array(first.thresholds, np.float32) if first.task == "multilabel" else None
-        counts = np.bincount(fine.argmax(axis=1), minlength=len(first.labels)) if given is None else given.sum(axis=0)
-        for label, count in zip(first.labels, counts.tolist(), strict=True):
+        several = answers.task == "multilabel"
+        counts = answers.given.sum(axis=0) if several else np.bincount(answers.best[fine], minlength=len(answers.labels))
+        for label, count in zip(answers.labels, counts.tolist(), strict=True):
             self._labels.labels(name, version, label).inc(count)
-        self._scores.observe(fine.max(axis=1), name, version)
+        self._scores.observe(answers.scores[fine].max(axis=1), name, version)
 
     def page(self, plane: Plane) -> bytes:
         """All of it, as text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from cauce.model.manifest import Manifest
 from cauce.online.plane import Plane
@@ -240,8 +240,6 @@ def _operation(
 
 
 def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    from pydantic import TypeAdapter
-
     made = TypeAdapter(kind).json_schema(ref_template=REF)
     schemas.update(made.pop("$defs", {}))
     if isinstance(kind, type):

@@ -153,7 +153,7 @@ class Plane:
             if kind == "labels" or not hasattr(chosen.model.runtime, "width"):
                 raise InputError(f"the model {chosen.model.name} gives {has}, not {wanted}", hint="ask a model that does")
         work = Work(kind, rows, deadline or time.monotonic() + WAIT, asyncio.get_running_loop().create_future())
-        self.admission.admit(len(rows), chosen.queue.least(work.lengths), work.deadline)
+        self.admission.admit(len(rows), chosen.queue.least(work), work.deadline)
         result = await chosen.queue.submit(work)
         if not truncate and (cut := await self._cut(chosen.model, rows, result)).any():
             row = int(np.argmax(cut))

@@ -101,15 +101,20 @@ class Scheduler:
         now = time.monotonic()
         return max((now - call.begun for call in self._running if call.begun), default=0.0)
 
-    def least(self, lengths: list[int]) -> float:
-        """Seconds until rows of these lengths are answered where nothing else is to be done: a call's, or more."""
-        longest = max(lengths)
-        call = self.speed.call(min(len(lengths), self.speed.fit(longest)), longest)
-        return max(call, self.speed.shares(lengths) / min(len(lengths), threads()))
+    def least(self, work: Work) -> float:
+        """Seconds until this work is answered where nothing else is to be done: a call's, or more."""
+        rows, longest = len(work.rows), max(work.lengths)
+        call = self.speed.call(min(rows, self.speed.fit(longest)), longest)
+        return max(call, self._cost(work) / min(rows, threads()))
+
+    def _cost(self, work: Work) -> float:
+        """Seconds that the rows take on one thread; a long list is estimated once."""
+        work.cost = work.cost or self.speed.shares(work.lengths)
+        return work.cost
 
     def submit(self, work: Work) -> asyncio.Future[Result]:
         """Let work wait for its turn. Its answer may be cancelled: what nobody waits for is not computed."""
-        work.cost = work.seconds = self.speed.shares(work.lengths)
+        work.seconds = self._cost(work)
         self.requests += 1
         self._rows += len(work.rows)
         self._load.add(len(work.rows), work.seconds)

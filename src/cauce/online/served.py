@@ -90,7 +90,7 @@ class Served:
         place = self.place
         if isinstance(place, Model):
             model, name = place, place.name
-        elif place != "echo" and named.find(place).version is not None and not _pinned(place):
+        elif named.moves(place):
             self._follower = Follower(place, variant=self._variant, on_swap=self._swap)
             model, name = self._follower.model, place.partition("@")[0]
         else:

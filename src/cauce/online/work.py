@@ -27,7 +27,7 @@ class Work:
     Attributes:
         rows: texts or dicts.
         deadline: of the monotonic clock; afterwards nobody waits for the answer.
-        cost: seconds that the rows take on one thread, as was estimated.
+        cost: seconds that the rows take on one thread, as was estimated; 0.0 before.
         seconds: of these, those of rows without an answer; 0.0 once nobody waits.
         answer: what is waited for: the result of all rows, in their order.
         lengths: characters of each row.

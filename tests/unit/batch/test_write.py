@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cauce.batch.write import FORMATS, as_json, open_part
+from cauce.batch.write import FORMATS, open_part
+from cauce.data.json_text import as_json
 
 ROWS = pa.RecordBatch.from_pydict(
     {

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 
 class Histogram(Collector):
-    """How values spread, for each combination of labels.
+    """How values spread, for each combination of labels. One thread may observe while another collects.
 
     Args:
         labels: the names of the labels.
@@ -33,13 +33,13 @@ class Histogram(Collector):
         """Add these values, which have these labels."""
         places = np.searchsorted(self._bounds, values)
         counts = np.bincount(places, minlength=len(self._bounds) + 1)
-        self._counts[labels] = self._counts.get(labels, 0) + counts
         self._sums[labels] = self._sums.get(labels, 0.0) + float(np.sum(values))
+        self._counts[labels] = self._counts.get(labels, 0) + counts
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """What the registry asks for."""
         found = HistogramMetricFamily(self._name, self._about, labels=self._labels)
         names = [*map(str, self._bounds.tolist()), "+Inf"]
-        for labels, counts in self._counts.items():
+        for labels, counts in list(self._counts.items()):
             found.add_metric(labels, list(zip(names, counts.cumsum().tolist(), strict=True)), self._sums[labels])
         yield found
