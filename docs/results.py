@@ -55,6 +55,14 @@ best setting that was found for it: a worker a processor, one thread each. The l
 requests a second at so many connections, medians of the turns; in brackets the median time of an answer in milliseconds.
 *Alone* is the runtime without a server, in the layout in which it is served: a thread a processor, one tweet a call.
 """
+OF_STREAMS = """\
+One worker with a linear model: messages are read, validated, told from those that were answered before, answered, written and
+acknowledged. Every job is the real command in a process of its own; Redis runs on the same processors. Medians of the turns.
+"""
+OF_LOOPS = """\
+Messages a second of one worker, beside a loop of a dozen lines that reads and writes 2,000 at a time without a model, and the
+same loop that asks the model message by message. The difference is what a message takes more than in the loop without a model.
+"""
 OF_OVERLOAD = """\
 More is asked than the server can do, whether or not earlier requests were answered, and everybody waits for a second at most.
 """
@@ -366,12 +374,52 @@ def augmentation() -> str:
     return table(("data", "measured on", "with", "asked", "without it", "with it", "difference"), rows)
 
 
+def streamed_page() -> str:
+    """How fast messages are answered: files, brokers beside plain loops, latency."""
+    found = result("stream")
+    parts = ["# How fast streams are answered\n"]
+    if not found:
+        return "\n".join([*parts, MISSING])
+    files, brokers, latency, load = found["to_parquet"], found["brokers"], found["latency_ms_at_1000"], found["load"]
+    called = {"jsonl": "JSON lines", "arrow": "Arrow"}
+    kinds = ("cauce", "loop", "one_by_one")
+    rates = {name: [f"{one[kind]:,}" if one[kind] else "" for kind in kinds] for name, one in brokers.items()}
+    loops = ((name, *rates[name], one["overhead_us"]) for name, one in brokers.items())
+    parts += [
+        OF_STREAMS,
+        "## From a file to Parquet\n",
+        f"{found['messages']:,} messages. *Running* leaves out the start of the process, {found['start_s']} s.\n",
+        table(
+            ("from", "messages a second, running", "whole command"),
+            ((called[kind], f"{one['running']:,}", f"{one['whole_command']:,}") for kind, one in files.items()),
+        ),
+        "## From a broker to the same broker\n",
+        OF_LOOPS,
+        table(("broker", "Cauce", "loop without a model", "loop, one by one", "difference, µs"), loops),
+        "## From a message to its result\n",
+        f"1,000 messages a second through Redis with `--max-delay 20ms`: {latency['p50']:.0f} ms at the median, "
+        f"{latency['p99']:.0f} ms at the 99th percentile, {latency['highest']:.0f} ms at most.\n",
+    ]
+    if int8 := found["int8"]:
+        parts += [
+            "## A transformer\n",
+            f"MiniLM as int8: {int8['streamed']:.0f} messages a second through Redis, {int8['offline']:.0f} in one call of "
+            f"Python: {100 * int8['share']:.0f} %.\n",
+        ]
+    parts += [
+        f"Load of the machine before and after: {load['before']} and {load['after']}. "
+        f"Made by `benchmarks/stream/run.py` on {found['processor']}.\n"
+    ]
+    return "\n".join(parts)
+
+
 WHOLE: dict[str, Callable[[], str]] = {
     "quality.md": quality_page,
     "speed.md": speed_page,
     "variants.md": variants_page,
     "networks.md": networks_page,
     "served.md": served_page,
+    "streamed.md": streamed_page,
 }
 TABLES: dict[str, Callable[[], str]] = {
     "quality": lambda: quality_in_short(0),

@@ -25,7 +25,7 @@ def elsewhere(made: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["quality.md", "speed.md", "variants.md", "networks.md", "served.md"])
+@pytest.mark.parametrize("name", ["quality.md", "speed.md", "variants.md", "networks.md", "served.md", "streamed.md"])
 def test_a_page_is_what_the_results_make_now(made: dict[str, Any], name: str) -> None:
     assert (ROOT / "docs" / name).read_text("utf-8") == made["HEAD"] + made["WHOLE"][name](), "run: make docs"
 
