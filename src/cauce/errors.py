@@ -424,9 +424,18 @@ class PointerMoved(Unavailable):
 
 
 class BrokerGone(Unavailable):
-    """A broker cannot be reached."""
+    """A broker cannot be reached.
+
+    Attributes:
+        retry_after: seconds for which the broker itself asks to be left alone.
+
+    """
 
     code = "broker_gone"
+
+    def __init__(self, message: str, *, retry_after: float = 0.0, hint: str = "", where: str = "") -> None:
+        super().__init__(message, hint=hint, where=where)
+        self.retry_after = retry_after
 
 
 class OutOfMemory(Unavailable):

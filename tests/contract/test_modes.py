@@ -24,10 +24,10 @@ from serving import serving
 import cauce
 from cauce.batch.run import run
 from cauce.model.rows import ARROW
-from cauce.settings import settings
+from cauce.settings import Stream, settings
 from cauce.stream.memory import MemorySink, MemorySource, Topic
 from cauce.stream.places import joined
-from cauce.stream.worker import Limits, Worker
+from cauce.stream.worker import Worker
 
 Row = dict[str, Any]
 Answer = tuple[str | None, list[str] | None, str | None, dict[str, float]]  # label, labels, error, scores
@@ -185,7 +185,7 @@ def stream(folder: Path, variant: str, rows: list[Row]) -> list[Answer]:
     for number, row in enumerate(rows):
         topic.put(json.dumps({"id": number, **row}).encode())
     source = MemorySource(topic, ends=True)
-    Worker(lambda: model, source, sink, joined(source, sink, dead), Limits(max_batch=97)).run(threading.Event())
+    Worker(lambda: model, source, sink, joined(source, sink, dead), Stream(max_batch=97)).run(threading.Event())
     answers = {one["id"]: (one["label"], one.get("labels"), None, one["scores"]) for one in sink.documents}
     wrong = {json.loads(one["raw"])["id"]: (None, None, one["code"], {}) for one in dead.documents}
     assert not answers.keys() & wrong.keys()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cauce.errors import BadSetting
-from cauce.settings import Settings, settings
+from cauce.settings import Serve, Settings, Stream, read, settings
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +105,39 @@ def test_a_wrong_variable_is_refused_with_its_name_and_value(name: str, value: s
     assert name.lower() in caught.value.message
     assert repr(value) in caught.value.message
     assert f"CAUCE_{name}" in caught.value.hint
+
+
+def test_a_part_goes_before_its_table_and_behind_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    toml('[stream]\ngroup = "all"\nmax_batch = 7\n[stream.cafe]\nfrom = "redis://host/raw"\nmax_batch = 9\nworkers = 2\n')
+    assert (read(Stream).group, read(Stream).max_batch, read(Stream).from_) == ("all", 7, "")
+    monkeypatch.setenv("CAUCE_STREAM_WORKERS", "3")
+    monkeypatch.setenv("CAUCE_STREAM_FROM", "redis://other/raw")
+    cafe = read(Stream, "cafe", group="mine")
+    assert (cafe.from_, cafe.max_batch, cafe.group, cafe.workers) == ("redis://other/raw", 9, "mine", 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "hint"),
+    [
+        ("[stream.cafe]\nform = 'x'\n", "[stream.cafe] has no setting form", 'did you mean "from"?'),
+        ("[stream]\nform = 'x'\n[stream.cafe]\n", "[stream] has no setting form", 'did you mean "from"?'),
+        ("[stream.caffe]\n", "no [stream.cafe]", 'did you mean "caffe"?'),
+        ("[stream.cafe]\nfrom = 3\n", 'the setting "from" is 3', "CAUCE_STREAM_FROM or [stream.cafe] from"),
+        ("[stream]\ncafe = 3\n", "[stream] has no setting cafe", "the settings are: model, from, to"),
+        ("", "no [stream.cafe]", "below a line [stream.cafe]"),
+        (None, "no cauce.toml", "[stream.cafe]"),
+    ],
+)
+def test_a_wrong_part_is_refused_with_what_to_do(content: str | None, said: str, hint: str) -> None:
+    if content is not None:
+        toml(content)
+    with pytest.raises(BadSetting) as caught:
+        read(Stream, "cafe")
+    assert said in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_table_without_parts_refuses_one() -> None:
+    toml("[serve.cafe]\nport = 3\n")
+    with pytest.raises(BadSetting, match=r"\[serve\] has no setting cafe"):
+        read(Serve)

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+import signal
+import sys
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cauce.cli import options as option
 from cauce.cli import show
-from cauce.cli.models import open_model
-from cauce.cli.stopping import stoppable
 from cauce.errors import BadSetting, need
+from cauce.text.visible import visible
 
 if TYPE_CHECKING:
-    import threading
-
-    from cauce.model.model import Model
     from cauce.settings import Stream
-    from cauce.stream.places import Places
-    from cauce.stream.worker import Counts
+    from cauce.stream.schemes import Opening
 
-DEAD_LETTERS = 5  # exit code: the source ended, and some messages were not answered
-EVERY = 5.0  # seconds between two lines of progress
+SHOWN = 10  # messages that `tail` has room for at least
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 EXAMPLES = """\b
 Examples:
@@ -34,12 +26,15 @@ Examples:
   cauce stream run sentiment --from redis://localhost/raw --to file:scored/?format=parquet
   cauce stream run model/ --from file:posts.jsonl?rate=100 --to -
   cauce stream status --from redis://localhost/raw
+  cauce stream tail redis://localhost/scored
   cauce stream redrive --dead redis://localhost/raw:dead --to redis://localhost/raw"""
 RUN = """\b
 Addresses:
   redis://[user:password@]host[:port]/stream?db=0    in and out
   file:posts.jsonl?rate=100   in: at 100 a second; ?speed=2: twice as fast as recorded; ?loop: again and again
   file:folder/?format=parquet out: parts of Parquet, or of jsonl
+  http://127.0.0.1:9000/messages   in: what others send there by POST
+  console:?last=10            out: a table that is kept up to date
   -                           stdin, stdout
 
 \b
@@ -49,8 +44,26 @@ Exit codes:
   4  the broker is gone or the disk is full: run the same command again, it goes on where it stopped
   2  an address, an option or a password is wrong; 3 the model folder is"""
 
-From = Annotated[str, typer.Option("--from", help="Where messages come from.", show_default=False)]
+From = Annotated[str | None, typer.Option("--from", help="Where messages come from.", show_default=False)]
+Name = Annotated[str | None, typer.Option(help="Of a [stream.NAME] in cauce.toml; flags go before what it says.")]
+To = Annotated[str | None, typer.Option(help="Where answers go.", show_default=False)]
+Dead = Annotated[str | None, typer.Option(help="Where dead letters go. [default: the stream FROM:dead, or OUT/dead_letters]")]
+Model = Annotated[
+    str | None, typer.Argument(metavar="MODEL", help="A model folder, a registered name that is followed, or `echo`.")
+]
 Group = Annotated[str | None, typer.Option(help="Whose position in the messages. [default: cauce]")]
+WorkerName = Annotated[
+    str | None, typer.Option(help="What it is called in its group; a second one is refused. [default: its own each time]")
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(metavar="[HOST:]PORT", help="Where Prometheus reads; of several workers each has the next port."),
+]
+MaxDelay = Annotated[str | None, typer.Option(metavar="50ms", help="How long a message may wait for others. [default: 50ms]")]
+Rescore = Annotated[bool, typer.Option("--rescore", help="Another version's answer is another result; give a new --group too.")]
+Variant = Annotated[
+    str | None, typer.Option(help="Which variant answers. [default: auto, the best that is proven on this processor]")
+]
 Wait = Annotated[
     float | None, typer.Option(min=0, help="Seconds that a broker which is gone is waited for; 0: not at all. [default: 300]")
 ]
@@ -63,71 +76,89 @@ app = typer.Typer(
 
 @app.command("run", epilog=RUN)
 def run(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A model folder, a registered name that is followed, or `echo`.")
-    ],
-    from_: From,
-    to: Annotated[str, typer.Option(help="Where answers go.", show_default=False)],
-    dead: Annotated[
-        str | None, typer.Option(help="Where dead letters go. [default: the stream FROM:dead, or OUT/dead_letters]")
+    model: Model = None,
+    from_: From = None,
+    to: To = None,
+    dead: Dead = None,
+    name: Name = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that share the messages. [default: 1]")] = None,
+    worker_name: WorkerName = None,
+    metrics: Metrics = None,
+    max_delay: MaxDelay = None,
+    windows: Annotated[str | None, typer.Option(help="The database of the counts by label and minute: sql:…")] = None,
+    term: Annotated[list[str] | None, typer.Option(help="A word or phrase whose messages are counted too.")] = None,
+    alert: Annotated[
+        list[str] | None, typer.Option(metavar="RULE", help='Such as "share(negative) > 40 % over 10 min, n >= 50".')
     ] = None,
-    max_delay: Annotated[
-        str | None, typer.Option(metavar="50ms", help="How long a message may wait for others. [default: 50ms]")
-    ] = None,
+    alert_to: Annotated[str | None, typer.Option(help="Where alerts go: webhook:https://…")] = None,
     group: Group = None,
-    rescore: Annotated[
-        bool, typer.Option("--rescore", help="Another version's answer is another result; give a new --group too.")
-    ] = False,
+    rescore: Rescore = False,
     wait: Wait = None,
-    variant: option.Variant = "auto",
+    variant: Variant = None,
 ) -> None:
     """Answer messages until the source ends or SIGTERM comes. The same command again goes on where it stopped."""
-    settings = _settings(group=group, wait=wait, max_delay=None if max_delay is None else _seconds(max_delay))
-    from cauce.stream.places import Places, dead_beside, joined
-    from cauce.stream.worker import Limits, Worker
+    _needed()
+    from cauce.cli import stream_run
 
-    letters = dead or dead_beside(from_, to)
-    limits = Limits(**{name: getattr(settings, name) for name in Limits.__dataclass_fields__})
-    said = "ending: what was fetched is answered; once more ends at once"
-    again = "run the same command again: what was not acknowledged is answered then"
-    with stoppable(said, hint=again) as stop, ExitStack() as opened:
-        current = _followed(model, variant, opened)
-        places = Places(settings, _patience(settings, stop))
-        sink = places.sink(to)
-        opened.callback(sink.close)
-        letterbox = places.sink(letters, letters=True)
-        opened.callback(letterbox.close)
-        source = places.source(from_)
-        opened.callback(source.close)
-        with _progress() as progress:
-            worker = Worker(
-                current,
-                source,
-                sink,
-                joined(source, sink, letterbox),
-                limits,
-                rescore=rescore,
-                tell=show.note,
-                progress=progress,
-            )
-            counts = worker.run(stop)
-        told_to_end = stop.is_set()
-    show.say(_line(counts))
-    if counts.dead:
-        codes = ", ".join(f"{code} ({count})" for code, count in counts.dead.most_common())
-        show.note(f"dead letters are in {_without_password(letters)}: {codes}")
-        if not told_to_end:
-            raise typer.Exit(DEAD_LETTERS)
+    flags: dict[str, Any] = {"name": name, "model": model, "from_": from_, "to": to, "dead": dead, "variant": variant}
+    flags |= {"group": group, "wait": wait, "workers": workers, "worker_name": worker_name, "metrics": metrics}
+    flags |= {"rescore": rescore or None, "max_delay": None if max_delay is None else _seconds(max_delay)}
+    flags |= {"windows": windows, "terms": term, "alerts": alert, "alert_to": alert_to}
+    settings = stream_run.settings_of(flags)
+    if settings.workers > 1:
+        stream_run.several(settings, flags)
+    else:
+        stream_run.alone(settings)
+
+
+@app.command("autoscale")
+def autoscale(
+    model: Model = None,
+    from_: From = None,
+    to: To = None,
+    least: Annotated[int, typer.Option("--min", min=1, help="Workers in any case.")] = 1,
+    most: Annotated[int | None, typer.Option("--max", min=1, help="Workers at most. [default: one a processor]")] = None,
+    target_lag: Annotated[str, typer.Option(metavar="5s", help="How long a message should wait for a worker at most.")] = "5s",
+    dead: Dead = None,
+    name: Name = None,
+    worker_name: WorkerName = None,
+    metrics: Metrics = None,
+    max_delay: MaxDelay = None,
+    group: Group = None,
+    rescore: Rescore = False,
+    wait: Wait = None,
+    variant: Variant = None,
+) -> None:
+    """Answer messages with as many workers as keep them from waiting: more at once, fewer after a calm."""
+    _needed()
+    from cauce.cli import stream_run, stream_scale
+
+    flags: dict[str, Any] = {"name": name, "model": model, "from_": from_, "to": to, "dead": dead, "variant": variant}
+    flags |= {"group": group, "wait": wait, "worker_name": worker_name, "metrics": metrics}
+    flags |= {"rescore": rescore or None, "max_delay": None if max_delay is None else _seconds(max_delay)}
+    stream_scale.scaled(stream_run.settings_of(flags), flags, least, most, _seconds(target_lag))
+
+
+@app.command("worker", hidden=True)
+def worker() -> None:
+    """One of several workers: `--workers` starts them."""
+    _needed()
+    from cauce.cli import stream_run
+
+    stream_run.one_of_several()
 
 
 @app.command("status")
-def status(from_: From, group: Group = None, wait: Wait = 0.0, json: Json = False) -> None:
+def status(from_: From = None, name: Name = None, group: Group = None, wait: Wait = 0.0, json: Json = False) -> None:
     """How many messages wait, how long already, and how many are held by workers."""
     from dataclasses import asdict
 
-    from cauce.stream.status import status as found
+    settings = _settings(name, from_=from_, group=group, wait=wait)
+    if not settings.from_:
+        raise BadSetting("--from is missing", hint="give it, or --name NAME of a [stream.NAME] in cauce.toml")
+    from cauce.stream import places
 
-    groups = found(_places(group, wait), from_)
+    groups = places.groups(settings.from_, _opening(settings))
     if json:
         show.as_json([asdict(one) for one in groups])
         return
@@ -138,8 +169,8 @@ def status(from_: From, group: Group = None, wait: Wait = 0.0, json: Json = Fals
 
 @app.command("redrive")
 def redrive(
-    dead: Annotated[str, typer.Option(help="The stream of the dead letters.", show_default=False)],
-    to: Annotated[str, typer.Option(help="The stream that their messages go back to.", show_default=False)],
+    dead: Annotated[str, typer.Option(help="Where the dead letters are.", show_default=False)],
+    to: Annotated[str, typer.Option(help="The topic that their messages go back to, or - for stdout.", show_default=False)],
     code: Annotated[str | None, typer.Option(help="Only those with this code.")] = None,
     wait: Wait = 0.0,
     json: Json = False,
@@ -147,69 +178,70 @@ def redrive(
     """Give the messages of dead letters out again, once what was wrong is mended."""
     from cauce.stream.redrive import redrive as moved
 
-    went, stayed = moved(_places(None, wait), dead, to, code=code)
+    done = moved(_opening(_settings(wait=wait)), dead, to, code=code)
     if json:
-        show.as_json({"redriven": dict(went), "left": dict(stayed)})
+        show.as_json({"redriven": dict(done.went), "left": dict(done.stayed)})
         return
-    show.say(f"{went.total():,} messages are given out again; {stayed.total():,} letters are left")
+    show.note(f"{done.went.total():,} messages are given out again; {done.stayed.total():,} letters are left")
 
 
-def _settings(**given: Any) -> Stream:
+@app.command("tail")
+def tail(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A topic, or a folder of parts: as behind --to.")],
+    last: Annotated[int, typer.Option(min=0, max=1000, help="How many of those that are there already.")] = 10,
+    wait: Wait = 0.0,
+    json: Json = False,
+) -> None:
+    """Show what is written to a topic, as it comes, until Ctrl-C. Nobody gets a message less for it."""
+    settings = _settings(wait=wait)
+    from cauce.stream import places
+
+    messages = places.tail(address, _opening(settings), last)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        if json or not sys.stdout.isatty():
+            for one in messages:
+                typer.echo(_as_line(one))
+            return
+        from rich.console import Console
+
+        from cauce.stream.screen import Screen, document_of
+
+        with closing(Screen(Console(), max(last, SHOWN))) as screen:
+            for one in messages:
+                screen.add([document_of(one)])
+
+
+def _needed() -> None:
     need("orjson", extra="stream", what="cauce stream")
+
+
+def _settings(name: str | None = None, **given: Any) -> Stream:
+    _needed()
     from cauce.settings import Stream, read
 
-    return read(Stream, **given)
+    return read(Stream, name, **given)
 
 
-def _places(group: str | None, wait: float | None) -> Places:
+def _opening(settings: Stream) -> Opening:
     import threading
 
-    settings = _settings(group=group, wait=wait)
-    from cauce.stream.places import Places
-
-    return Places(settings, _patience(settings, threading.Event()))
-
-
-def _patience(settings: Stream, stop: threading.Event) -> Any:
     from cauce.stream.patience import Patience
+    from cauce.stream.schemes import Opening
 
-    return Patience(settings.wait, show.note, stop)
-
-
-def _followed(name: str, variant: str, opened: ExitStack) -> Callable[[], Model]:
-    """The model that answers now: of a registered name the one that its pointer names, from batch to batch."""
-    from cauce.registry import named, names
-    from cauce.registry.follow import Follower
-
-    if name == "echo" or Path(name).is_dir() or named.find(name).version is None or names.parse(name).is_prefix:
-        model = open_model(name, variant)
-        model.warm_up()
-        return lambda: model
-    follower = opened.enter_context(Follower(name, variant=variant))
-    return lambda: follower.model
+    return Opening(settings, Patience(settings.wait, show.note, threading.Event()))
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[Counts], None]]:
-    """A line now and then, where something was done since the last."""
-    told, before, begun = time.monotonic(), 0, time.monotonic()
+def _as_line(message: bytes) -> str:
+    """A message as JSON on one line that a terminal does not obey; what is no JSON as a text."""
+    import orjson
 
-    def progress(counts: Counts) -> None:
-        nonlocal told, before, begun
-        now = time.monotonic()
-        if now - told >= EVERY and counts.read > before:
-            show.say(f"{_line(counts)}  {(counts.read - before) / (now - begun):,.0f}/s")
-            told = begun = now
-            before = counts.read
-
-    yield progress
-
-
-def _line(counts: Counts) -> str:
-    parts = [f"{counts.read:,} messages", f"{counts.out:,} answered"]
-    parts += [f"{counts.duplicates:,} known already"] * bool(counts.duplicates)
-    parts += [f"{counts.dead.total():,} dead letters"] * bool(counts.dead)
-    return ", ".join(parts)
+    try:
+        found = orjson.loads(message)
+    except ValueError:
+        found = message.decode(errors="replace")
+    line = message if b"\n" not in message and not isinstance(found, str) else orjson.dumps(found)
+    return visible(line.decode()) if sys.stdout.isatty() else line.decode()
 
 
 def _seconds(written: str) -> float:
@@ -223,7 +255,3 @@ def _seconds(written: str) -> float:
     if found is None:
         raise BadSetting(f'"{written}" is no time', hint="write it as 50ms, 2s or 1m")
     return float(found[1]) * UNITS[found[2] or "s"]
-
-
-def _without_password(address: str) -> str:
-    return re.sub(r"//[^@/]*@", "//", address)

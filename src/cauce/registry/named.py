@@ -101,6 +101,16 @@ def find(model: str | Path) -> Place:
     return Place(version.folder, version.version)
 
 
+def moves(model: str) -> bool:
+    """Whether a promotion gives this name to another version: not that of a folder, of one version, or of `echo`.
+
+    Raises:
+        UnknownName, FileGone, DatabaseDamaged, NewerFormat
+
+    """
+    return model != "echo" and find(model).version is not None and not names.parse(model).is_prefix
+
+
 def serving(model: str | Path, opened: Model) -> Path | None:
     """The folder of the champion that serves under the name of this model, where it is another version with the same labels.
 

@@ -1,43 +1,31 @@
-"""The contracts of the outside world: where messages come from, where documents go, and what joins the two."""
+"""The contracts of the outside world: where messages come from, where results go, and what joins the two."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from cauce.faults import fault
-from cauce.stream.message import Document
+from cauce.stream.deliveries import Deliveries
+from cauce.stream.records import Records
+from cauce.stream.results import Results
 
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message as it was given out.
-
-    Attributes:
-        data: its bytes; of one that is over the limit, perhaps only the beginning.
-        source: what it came from, in its key.
-        place: the broker's own name for it.
-        attempts: how many times it was given out, this one too.
-
-    """
-
-    data: bytes
-    source: str
-    place: str
-    attempts: int = 1
+R = TypeVar("R", bound=Records, contravariant=True)
 
 
 class Source(Protocol):
-    """Where messages come from. What was given out and not acknowledged is given out again, to whoever comes next."""
+    """Where messages come from. What was given out and not acknowledged is given out again, to whoever comes next.
+
+    One thread fetches, while another acknowledges what that one fetched before.
+    """
 
     @property
     def ended(self) -> bool:
         """Whether nothing will come any more."""
         ...
 
-    def fetch(self, most: int, room: int, wait: float) -> list[Delivery]:
-        """Up to `most` messages, of about `room` bytes together; waits up to `wait` seconds for the first."""
+    def fetch(self, most: int, room: int, wait: float) -> Deliveries | None:
+        """Up to `most` messages, of about `room` bytes together; waits up to `wait` seconds for the first. None: none came."""
         ...
 
     def acknowledge(self, places: Sequence[str]) -> None:
@@ -49,11 +37,11 @@ class Source(Protocol):
         ...
 
 
-class Sink(Protocol):
-    """Where documents go, each under its `key`."""
+class Sink(Protocol[R]):
+    """Where records go, each under its key. Dead letters have no columns: who needs those takes `Results` alone."""
 
-    def write(self, documents: Sequence[Document]) -> None:
-        """Take documents; one whose key is known may be left out. They are safe once `flush` returned."""
+    def write(self, records: R) -> None:
+        """Take records; one whose key is known may be left out. They are safe once `flush` returned."""
         ...
 
     def due(self) -> bool:
@@ -73,11 +61,26 @@ class Sink(Protocol):
         ...
 
 
-class Output(Protocol):
-    """Documents and acknowledgements, in an order in which no crash loses a message."""
+class AtOnce:
+    """What is the same in sinks of which nothing waits to be flushed, and that know their keys or cannot."""
 
-    def put(self, places: Sequence[str], documents: Sequence[Document | None], letters: Sequence[Document]) -> None:
-        """Write what became of deliveries: of each a document, or None where there is nothing to write. Letters are dead."""
+    def due(self) -> bool:
+        """Always: nothing is gained by waiting."""
+        return True
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+    def recent(self) -> Iterable[str]:
+        """None."""
+        return ()
+
+
+class Output(Protocol):
+    """Results and acknowledgements, in an order in which no crash loses a message."""
+
+    def put(self, places: Sequence[str], results: Results, letters: Records) -> None:
+        """Write what became of deliveries: `results.rows` says of which; the others are dead letters, or have no result."""
         ...
 
     def settle(self, *, now: bool) -> None:
@@ -88,22 +91,27 @@ class Output(Protocol):
 class Apart:
     """Write, flush, acknowledge. A crash before the last leads to a second delivery, whose key is known by then."""
 
-    def __init__(self, source: Source, sink: Sink, dead: Sink) -> None:
+    def __init__(self, source: Source, sink: Sink[Results], dead: Sink[Records]) -> None:
         self._source, self._sink, self._dead = source, sink, dead
         self._pending: list[str] = []
+        self._decides: Sink[Results] | Sink[Records] | None = None  # when it is time: the sink, if there were any results
 
-    def put(self, places: Sequence[str], documents: Sequence[Document | None], letters: Sequence[Document]) -> None:
+    def put(self, places: Sequence[str], results: Results, letters: Records) -> None:
         """Write; acknowledged is in `settle`."""
-        self._sink.write([one for one in documents if one is not None])
-        self._dead.write(letters)
+        if len(results):
+            self._sink.write(results)
+            self._decides = self._sink
+        if len(letters):
+            self._dead.write(letters)
+            self._decides = self._decides or self._dead
         self._pending += places
 
     def settle(self, *, now: bool) -> None:
         """Flush both, then acknowledge."""
-        if self._pending and (now or self._sink.due() or self._dead.due()):
+        if self._pending and (now or self._decides is None or self._decides.due()):
             self._sink.flush()
             self._dead.flush()
             fault("stream.written")
             self._source.acknowledge(self._pending)
-            self._pending = []
+            self._pending, self._decides = [], None
             fault("stream.acknowledged")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 
 class Recent:
@@ -19,6 +19,10 @@ class Recent:
 
     def __contains__(self, key: str) -> bool:
         return key in self._newer or key in self._older
+
+    def isdisjoint(self, keys: Set[str]) -> bool:
+        """Whether none of these is among them."""
+        return self._newer.isdisjoint(keys) and self._older.isdisjoint(keys)
 
     def add(self, keys: Iterable[str]) -> None:
         """Remember these."""

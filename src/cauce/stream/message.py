@@ -1,16 +1,13 @@
-"""A message: what a team's JSON has to be for a worker to answer it, and what the answer adds to it."""
+"""A message: what a team's JSON has to be for a worker to answer it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
 
-from cauce.model.model import Model
-from cauce.model.predictions import Predictions, names_beside
-from cauce.model.rows import CODES
+from cauce.model.predictions import names_beside
 from cauce.model.rows import MEANINGS as OF_ROWS
 
 Document = dict[str, Any]
@@ -21,6 +18,7 @@ OF_MESSAGES = {
     "not_utf8": "the message is not UTF-8",
     "not_json": "the message is not JSON",
     "not_an_object": "the message is JSON, but not an object",
+    "too_deep": "the message has over 200 levels of lists and objects",
     "wrong_id": "`id` is neither a text nor a whole number of 64 bits",
     "wrong_op": '`op` is neither "upsert" nor "delete"',
     "wrong_rev": "`rev` is not a whole number of 64 bits",
@@ -29,7 +27,11 @@ OF_MESSAGES = {
     "too_many_attempts": "the message was given out `max_attempts` times, and its worker died each time",
 }
 MEANINGS = {**OF_MESSAGES, **OF_ROWS}
+CODES = ("", *MEANINGS)
 ANSWERS = ("key", "label", "labels", "score", "scores", "truncated", "model", "version", "variant")
+OWN = ("id", "text", "op", "rev", "created_at")
+DEEPEST = 200  # levels: orjson writes 254, and an answer is to be written with the message
+SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
 
 
 class MessageError(ValueError):
@@ -80,12 +82,14 @@ def parse(data: bytes, limit: int) -> Message:
         raise MessageError("not_json" if _is_utf8(data) else "not_utf8") from None
     if type(document) is not dict:
         raise MessageError("not_an_object")
+    if data.count(b"{") + data.count(b"[") > DEEPEST and _depth(document) > DEEPEST:
+        raise MessageError("too_deep")
     about, op, rev, created = document.get("id"), document.get("op"), document.get("rev"), document.get("created_at")
     if about is not None and type(about) not in (str, int):  # a longer number was read as a float: its last digits are gone
         raise MessageError("wrong_id")
     if op not in (None, "upsert", "delete"):
         raise MessageError("wrong_op")
-    if rev is not None and type(rev) is not int:
+    if rev is not None and not (type(rev) is int and SMALLEST <= rev <= LARGEST):
         raise MessageError("wrong_rev")
     if created is not None and type(created) not in (str, int, float):
         raise MessageError("wrong_created_at")
@@ -94,45 +98,20 @@ def parse(data: bytes, limit: int) -> Message:
     return Message(document, "" if about is None else str(about), op or "upsert", rev or 0)
 
 
-def rows(messages: Sequence[Message], model: Model) -> list[Document]:
-    """What the model reads of messages. A model of one text reads `text`, whatever its training file called it."""
-    inputs = model.manifest.inputs
-    if len(inputs) == 1 and inputs[0].type == "text":
-        name = inputs[0].name
-        return [{name: one.document.get("text", one.document.get(name))} for one in messages]
-    return [one.document for one in messages]
+def beside_answers(document: Document) -> Document:
+    """The document; a key of its own that an answer has too is called `input_…`."""
+    if document.keys().isdisjoint(ANSWERS):
+        return document
+    return dict(zip(names_beside(list(document), ANSWERS), document.values(), strict=True))
 
 
-def answered(message: Message, key: str, answer: Document) -> Document:
-    """The message with what was found out about it; a key of its own that an answer has too stays, as `input_…`."""
-    kept = message.document
-    if not kept.keys().isdisjoint(ANSWERS):
-        names = list(kept)
-        kept = dict(zip(names_beside(names, ANSWERS), kept.values(), strict=True))
-    return {**kept, "key": key, **answer}
-
-
-def answers(model: Model, predictions: Predictions) -> list[tuple[str, Document]]:
-    """Of each row the code of what is wrong with it (empty: nothing), and what an answer adds to its message."""
-    who = {"model": model.name, "version": model.version, "variant": model.variant}
-    labels, task = model.labels, model.task
-    found: list[tuple[str, Document]] = []
-    facts = (predictions.scores.tolist(), predictions.best.tolist(), predictions.codes.tolist(), predictions.truncated.tolist())
-    for row, (scores, best, code, truncated) in enumerate(zip(*facts, strict=True)):
-        if code:
-            found.append((CODES[code], {}))
-            continue
-        answer: Document = {"label": None if task == "regression" else labels[best]}
-        if task == "multilabel":
-            answer["labels"] = [label for label, given in zip(labels, predictions.given[row], strict=True) if given]
-        answer |= {"score": scores[best], "scores": dict(zip(labels, scores, strict=True)), "truncated": truncated, **who}
-        found.append(("", answer))
-    return found
-
-
-def withdrawn(model: Model) -> Document:
-    """What stands in the place of an answer where a message was deleted."""
-    return {"label": None, "score": None, "scores": {}, "model": model.name, "version": model.version, "variant": model.variant}
+def _depth(value: Any) -> int:
+    """How many levels of lists and objects a value has, counted level by level."""
+    depth, level = 0, [value]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 def _is_utf8(data: bytes) -> bool:

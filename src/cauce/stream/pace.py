@@ -23,6 +23,11 @@ class Pace:
         self._first: float | None = None
         self._given = 0
 
+    @property
+    def none(self) -> bool:
+        """Whether all may be given out as fast as possible."""
+        return not (self._rate or self._speed)
+
     def wait(self, data: bytes) -> float:
         """Seconds until the next message may be given out; a message that was not recorded with a time does not wait."""
         now = time.monotonic()

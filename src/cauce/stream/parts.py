@@ -9,10 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Generic, Protocol, TypeVar
 
 import orjson
 import pyarrow as pa
@@ -20,33 +20,20 @@ import pyarrow as pa
 from cauce.errors import writing
 from cauce.faults import fault
 from cauce.model.files import sync_one
-from cauce.stream.message import Document
+from cauce.stream.records import SCHEMA, Records
+from cauce.stream.results import Results
 
-FORMATS = ("jsonl", "parquet")
 LATELY = 300.0  # seconds: a dead worker's messages come to another one much sooner
 GROUP_ROWS = 20_000  # of a group of rows in a Parquet file
-SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in ("id", "text", "created_at", "op")),
-        ("rev", pa.int64()),
-        ("key", pa.string()),
-        ("label", pa.string()),
-        ("labels", pa.list_(pa.string())),
-        ("score", pa.float32()),
-        ("scores", pa.map_(pa.string(), pa.float32())),
-        ("truncated", pa.bool_()),
-        *((name, pa.string()) for name in ("model", "version", "variant")),
-        ("other", pa.string()),  # the message's other keys, as JSON
-    ]
-)
-COLUMNS = frozenset(SCHEMA.names) - {"other"}
+VARIED = {"id", "text", "created_at", "key", "score", "other"}  # columns that hardly repeat: a dictionary would only cost time
+R = TypeVar("R", bound=Records, contravariant=True)
 
 
-class Part(Protocol):
-    """A file that documents are written to."""
+class Part(Protocol[R]):
+    """A file that records are written to."""
 
-    def write(self, documents: Sequence[Document]) -> None:
-        """Add documents."""
+    def write(self, records: R) -> None:
+        """Add records."""
         ...
 
     def close(self) -> None:
@@ -54,11 +41,54 @@ class Part(Protocol):
         ...
 
 
-class Parts:
+class JsonLines:
+    """A JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: BinaryIO = path.open("wb")
+
+    def write(self, records: Records) -> None:
+        """Add lines."""
+        self._file.write(b"".join(line + b"\n" for line in records.lines.to_pylist()))
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+
+class Parquet:
+    """The columns of `SCHEMA`."""
+
+    def __init__(self, path: Path) -> None:
+        from pyarrow import parquet  # late: it takes time that JSON lines do not need
+
+        often = [field.name for field in SCHEMA if field.name not in VARIED and not pa.types.is_nested(field.type)]
+        self._writer = parquet.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=often, write_statistics=often)
+        self._waiting: list[pa.RecordBatch] = []
+
+    def write(self, results: Results) -> None:
+        """Add rows."""
+        self._waiting.append(results.table)
+        if sum(map(len, self._waiting)) >= GROUP_ROWS:
+            self._put()
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._waiting:
+            self._put()
+        self._writer.close()
+
+    def _put(self) -> None:
+        self._writer.write_table(pa.Table.from_batches(self._waiting))
+        self._waiting = []
+
+
+class Parts(Generic[R]):
     """Writes parts into a folder.
 
     Args:
-        kind: one of `FORMATS`.
+        kind: opens a part.
+        suffix: what the name of a part ends with.
         seconds, rows: what a part holds at most; until it is full nothing of it is acknowledged.
 
     Raises:
@@ -66,8 +96,8 @@ class Parts:
 
     """
 
-    def __init__(self, folder: Path, kind: str, seconds: float, rows: int) -> None:
-        self._folder, self._kind, self._seconds, self._most = folder, kind, seconds, rows
+    def __init__(self, folder: Path, kind: Callable[[Path], Part[R]], suffix: str, seconds: float, rows: int) -> None:
+        self._folder, self._kind, self._suffix, self._seconds, self._most = folder, kind, suffix, seconds, rows
         state = folder / ".cauce"
         with writing(folder, instead="--to"):
             state.mkdir(parents=True, exist_ok=True)
@@ -76,20 +106,17 @@ class Parts:
                 left.unlink()
         mine = [path.stem for path in folder.glob(f"part-{self._worker:03d}-*")]
         self._count = max((int(name.rsplit("-", 1)[1]) for name in mine), default=0)
-        self._part: Part | None = None
+        self._part: Part[R] | None = None
         self._begun, self._rows = 0.0, 0
         self._read = set[str]()
 
-    def write(self, documents: Sequence[Document]) -> None:
+    def write(self, records: R) -> None:
         """Add to the part that is open."""
-        if not documents:
-            return
         with writing(self._folder, instead="--to"):
             if self._part is None:
-                kind = _Parquet if self._kind == "parquet" else _JsonLines
-                self._part, self._begun, self._rows = kind(self._aside), time.monotonic(), 0
-            self._part.write(documents)
-        self._rows += len(documents)
+                self._part, self._begun, self._rows = self._kind(self._aside), time.monotonic(), 0
+            self._part.write(records)
+        self._rows += len(records)
 
     def due(self) -> bool:
         """Whether the part is old or full."""
@@ -99,7 +126,7 @@ class Parts:
         """Give the part its name."""
         if self._part is None:
             return
-        name = f"{self._name}.{self._kind}"
+        name = f"{self._name}.{self._suffix}"
         with writing(self._folder / name, instead="--to"):
             self._part.close()
             sync_one(self._aside)
@@ -116,9 +143,9 @@ class Parts:
 
         A worker acknowledges a part before it begins the next: what a dead one did not, is in these.
         """
-        last = {path.name.rsplit("-", 1)[0]: path for path in sorted(self._folder.glob("part-*"))}
-        since = time.time() - LATELY
-        for path in sorted(self._folder.glob("part-*")):
+        parts, since = sorted(self._folder.glob("part-*")), time.time() - LATELY
+        last = {path.name.rsplit("-", 1)[0]: path for path in parts}
+        for path in parts:
             if path.name not in self._read and (path in last.values() or path.stat().st_mtime > since):
                 self._read.add(path.name)
                 yield from _keys(path)
@@ -139,65 +166,6 @@ class Parts:
     @property
     def _aside(self) -> Path:
         return self._folder / f".{self._name}.tmp"
-
-
-class _JsonLines:
-    def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = path.open("wb")
-
-    def write(self, documents: Sequence[Document]) -> None:
-        self._file.write(b"".join(orjson.dumps(one) + b"\n" for one in documents))
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _Parquet:
-    def __init__(self, path: Path) -> None:
-        from pyarrow import parquet  # late: it takes time that JSON lines do not need
-
-        self._writer = parquet.ParquetWriter(path, SCHEMA, compression="zstd")
-        self._waiting: list[Document] = []
-
-    def write(self, documents: Sequence[Document]) -> None:
-        self._waiting += documents
-        if len(self._waiting) >= GROUP_ROWS:
-            self._put()
-
-    def close(self) -> None:
-        if self._waiting:
-            self._put()
-        self._writer.close()
-
-    def _put(self) -> None:
-        self._writer.write_table(table(self._waiting))
-        self._waiting = []
-
-
-def table(documents: Sequence[Document]) -> pa.Table:
-    """Documents as columns. What of a message has no column, or does not fit into it, is in `other`, as JSON."""
-    columns: list[pa.Array] = []
-    for field in SCHEMA:
-        if field.name == "other":
-            values: list[Any] = [_other(one) for one in documents]
-        elif field.name in ("id", "created_at", "text"):
-            values = [_text(one.get(field.name)) for one in documents]
-        elif field.name == "scores":
-            values = [list(one["scores"].items()) for one in documents]
-        else:
-            values = [one.get(field.name) for one in documents]
-        columns.append(pa.array(values, field.type))
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
-
-
-def _other(document: Document) -> str | None:
-    if document.keys() <= COLUMNS:
-        return None
-    return orjson.dumps({name: value for name, value in document.items() if name not in COLUMNS}).decode()
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _keys(path: Path) -> Iterator[str]:

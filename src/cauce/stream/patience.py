@@ -22,10 +22,13 @@ class Patience:
         tell: told what is waited for.
         stop: ends the waiting.
 
+    Attributes:
+        tell: as above.
+
     """
 
     def __init__(self, seconds: float, tell: Callable[[str], None], stop: threading.Event) -> None:
-        self._seconds, self._tell, self._stop = seconds, tell, stop
+        self._seconds, self.tell, self._stop = seconds, tell, stop
 
     def __call__(self, call: Callable[[], T]) -> T:
         """What the call returns, once it does not fail for want of a broker.
@@ -40,14 +43,15 @@ class Patience:
                 result = call()
             except BrokerGone as gone:
                 now = time.monotonic()
-                if now - begun >= self._seconds or self._stop.is_set():
+                left = self._seconds - (now - begun)
+                if left <= 0 or self._stop.is_set():
                     raise
                 if not told or now - told >= AGAIN:
                     told = now
-                    self._tell(f"{gone.message}: trying again, for {self._seconds - (now - begun):.0f} s more")
-                self._stop.wait(pause)
+                    self.tell(f"{gone.message}: trying again, for {left:.0f} s more")
+                self._stop.wait(min(max(pause, gone.retry_after), left))
                 pause = min(2 * pause, LONGEST)
                 continue
             if told:
-                self._tell(f"the broker is back, after {time.monotonic() - begun:.1f} s")
+                self.tell(f"the broker is back, after {time.monotonic() - begun:.1f} s")
             return result

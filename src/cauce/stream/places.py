@@ -1,172 +1,122 @@
-"""What `--from`, `--to` and `--dead` name."""
+"""Opens what `--from`, `--to` and `--dead` name."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from typing import Protocol, runtime_checkable
 
-from cauce.errors import InputError, UnknownScheme, nearest, need
-from cauce.settings import Stream
+from cauce.errors import InputError
+from cauce.stream import schemes
 from cauce.stream.broker import Apart, Output, Sink, Source
-from cauce.stream.pace import Pace
-from cauce.stream.parts import FORMATS, Parts
-from cauce.stream.patience import Patience
-from cauce.stream.replay import Replay
-from cauce.stream.standard import Lines, Stdin
-
-if TYPE_CHECKING:
-    from cauce.stream.redis import Server
-
-SCHEMES = ("redis", "rediss", "file", "-")
-Options = Mapping[str, tuple[str, ...]]
-READ: Options = {"file": ("rate", "speed", "loop"), "redis": ("db",)}
-WRITTEN: Options = {"file": ("format",), "redis": ("db",)}
+from cauce.stream.records import Records
+from cauce.stream.results import Results
+from cauce.stream.schemes import Group, Opening
 
 
-@dataclass(frozen=True)
-class Place:
-    """An address, taken apart.
+@runtime_checkable
+class Exchanges(Protocol):
+    """A source whose server can take results and acknowledgements in one step."""
 
-    Attributes:
-        scheme: one of `SCHEMES`; `rediss` is `redis` here.
-        path: a file, a folder or a stream.
-
-    """
-
-    scheme: str
-    path: str
-    options: dict[str, str]
-    url: SplitResult
-
-    def number(self, name: str) -> float:
-        """An option that is a number, 0 where it was not given.
-
-        Raises:
-            InputError: it is none, or below 0.
-
-        """
-        try:
-            value = float(self.options.get(name, 0))
-        except ValueError:
-            value = -1.0
-        if not 0 <= value < float("inf"):
-            raise InputError(f'{name}="{self.options[name]}" is no number from 0 on', hint=f"write it as {name}=10")
-        return value
+    def exchange(self, sink: Sink[Results], dead: Sink[Records]) -> Output | None:
+        """The output that does so, or None where this sink is elsewhere."""
+        ...
 
 
-def read(text: str, known: Options) -> Place:
-    """Take an address apart.
-
-    Args:
-        known: the options of each scheme.
+def source(text: str, opening: Opening) -> Source:
+    """Where messages come from.
 
     Raises:
-        UnknownScheme: it names none of `SCHEMES`.
-        InputError: an option that the scheme does not have, or no path.
+        InputError, Unavailable, MissingExtra
 
     """
-    if text == "-":
-        return Place("-", "", {}, urlsplit(""))
-    url = urlsplit(text)
-    if url.scheme not in SCHEMES:
-        which = f'"{url.scheme}:"' if url.scheme else f'"{text}" without a scheme'
-        hint = nearest(url.scheme, SCHEMES) or "known are redis://host/stream, file:PATH, and - for stdin and stdout"
-        raise UnknownScheme(f"{which} is no place of a stream", hint=hint)
-    scheme = url.scheme.replace("rediss", "redis")
-    options = dict(parse_qsl(url.query, keep_blank_values=True))
-    for name in options:
-        if name not in known[scheme]:
-            hint = nearest(name, known[scheme]) or f"{scheme} has: {', '.join(known[scheme]) or 'none'}"
-            raise InputError(f'{scheme}: has no option "{name}"', hint=hint)
-    path = unquote(url.path)
-    path = path.removeprefix("/") if scheme == "redis" else url.netloc + path
-    if not path:
-        raise InputError(f"{scheme}: names no {'stream' if scheme == 'redis' else 'file'}", hint="write it behind the scheme")
-    return Place(scheme, path, options, url)
+    scheme, place = schemes.of(text), schemes.read(text, written=False)
+    if scheme.source is None:
+        raise InputError(f"{place.scheme}: gives no messages", hint="it can only be written: name it behind --to")
+    return scheme.source(place, opening)
 
 
-@dataclass
-class Places:
-    """Opens places; two streams of one Redis server share its connections."""
+def sink(text: str, opening: Opening) -> Sink[Results]:
+    """Where results go.
 
-    settings: Stream
-    patience: Patience
-    _servers: dict[str, Server] = field(default_factory=dict)
+    Raises:
+        InputError, Unavailable, MissingExtra
 
-    def source(self, text: str) -> Source:
-        """Where messages come from.
-
-        Raises:
-            InputError, Unavailable, MissingExtra
-
-        """
-        place, settings = read(text, READ), self.settings
-        if place.scheme == "-":
-            return Stdin(settings.max_message_bytes)
-        if place.scheme == "file":
-            pace, loop = Pace(place.number("rate"), place.number("speed")), "loop" in place.options
-            return Replay(Path(place.path), settings.group, settings.max_message_bytes, pace, loop=loop)
-        from cauce.stream.redis import RedisSource
-
-        return RedisSource(self.server(place), place.path, settings.group, settings.takeover)
-
-    def sink(self, text: str, *, letters: bool = False) -> Sink:
-        """Where documents go.
-
-        Args:
-            letters: they are dead letters: always JSON lines, and shown on stderr.
-
-        Raises:
-            InputError, Unavailable, MissingExtra
-
-        """
-        place, settings = read(text, WRITTEN), self.settings
-        if place.scheme == "-":
-            return Lines((sys.stderr if letters else sys.stdout).buffer)
-        if place.scheme == "file":
-            kind = place.options.get("format", "jsonl")
-            if kind not in FORMATS or (letters and kind != "jsonl"):
-                hint = "dead letters are jsonl" if letters else nearest(kind, FORMATS) or f"known are: {', '.join(FORMATS)}"
-                raise InputError(f'a stream is not written as "{kind}"', hint=hint)
-            return Parts(Path(place.path), kind, settings.part_seconds, settings.part_rows)
-        from cauce.stream.redis import RedisSink
-
-        return RedisSink(self.server(place), place.path, settings.remember)
-
-    def server(self, place: Place) -> Server:
-        """The Redis server of a place.
-
-        Raises:
-            AccessDenied, BrokerGone, MissingExtra
-
-        """
-        need("redis", extra="stream", what="redis://")
-        from cauce.stream.redis import Server
-
-        db = place.options.get("db", "0")
-        name = f"{place.url.scheme}://{place.url.netloc}/{db}"
-        if name not in self._servers:
-            self._servers[name] = Server(place.url, db, self.patience)
-        return self._servers[name]
+    """
+    scheme, place = schemes.of(text), schemes.read(text, written=True)
+    if scheme.sink is None:
+        raise InputError(f"{place.scheme}: takes no results", hint="it can only be read: name it behind --from")
+    return scheme.sink(place, opening)
 
 
-def joined(source: Source, sink: Sink, dead: Sink) -> Output:
+def dead(text: str, opening: Opening) -> Sink[Records]:
+    """Where dead letters go.
+
+    Raises:
+        InputError, Unavailable, MissingExtra
+
+    """
+    scheme, place = schemes.of(text), schemes.read(text, written=True)
+    if scheme.dead is None:
+        raise InputError(f"{place.scheme}: takes no dead letters", hint="name a folder or a topic behind --dead")
+    return scheme.dead(place, opening)
+
+
+def groups(text: str, opening: Opening) -> list[Group]:
+    """Who reads a source, and how far they are.
+
+    Raises:
+        InputError: there is no such source, or it has no groups.
+        Unavailable, MissingExtra
+
+    """
+    scheme, place = schemes.of(text), schemes.read(text, written=False)
+    if scheme.groups is None:
+        raise InputError(f"{place.scheme}: has no position", hint="name a broker, or file:PATH")
+    return scheme.groups(place, opening)
+
+
+def tail(text: str, opening: Opening, last: int) -> Iterator[bytes]:
+    """The last messages of a topic, then those that come.
+
+    Raises:
+        InputError: there is no such topic, or it cannot be looked at.
+        Unavailable, MissingExtra
+
+    """
+    scheme, place = schemes.of(text), schemes.read(text, written=True)
+    if scheme.tail is None:
+        raise InputError(f"{place.scheme}: cannot be looked at as it comes", hint="name a topic, or a folder of parts")
+    return scheme.tail(place, opening, last)
+
+
+def shared(from_: str, *written: str) -> None:
+    """Whether several workers can share these.
+
+    Raises:
+        InputError: one of them is for one worker alone.
+        UnknownScheme, MissingExtra
+
+    """
+    reasons = ((from_, schemes.of(from_).one_reader), *((text, schemes.of(text).one_writer) for text in written))
+    for text, reason in reasons:
+        if reason:
+            raise InputError(
+                f'several workers cannot share "{schemes.without_password(text)}": {reason}',
+                hint="start one worker, or put a broker there such as redis://host/stream",
+            )
+
+
+def joined(source: Source, sink: Sink[Results], dead: Sink[Records]) -> Output:
     """The safest way from a source to a sink: in one step, where one server holds both."""
-    if "cauce.stream.redis" in sys.modules:
-        from cauce.stream.redis import Exchange, RedisSink, RedisSource
-
-        if isinstance(source, RedisSource) and isinstance(sink, RedisSink) and source.server is sink.server:
-            return Exchange(source, sink, dead)
-    return Apart(source, sink, dead)
+    output = source.exchange(sink, dead) if isinstance(source, Exchanges) else None
+    return output or Apart(source, sink, dead)
 
 
 def dead_beside(from_: str, to: str) -> str:
     """Where dead letters go if nobody said: beside the messages or, if those come from no broker, beside the results."""
-    place, out = read(from_, READ), read(to, WRITTEN)
-    if place.scheme == "redis":
-        return place.url._replace(path=f"{place.url.path}:dead").geturl()
+    place = schemes.read(from_, written=False)
+    if beside := schemes.of(from_).beside:
+        return beside(place)
+    out = schemes.read(to, written=True)
     return f"file:{Path(out.path) / 'dead_letters'}" if out.scheme == "file" else "-"

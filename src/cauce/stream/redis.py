@@ -11,8 +11,9 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -24,9 +25,14 @@ from redis.retry import Retry
 
 from cauce.errors import AccessDenied, BrokerGone, CauceError, InputError
 from cauce.faults import fault
-from cauce.stream.broker import Delivery, Sink
+from cauce.stream.broker import AtOnce, Output, Sink
+from cauce.stream.deliveries import Deliveries
 from cauce.stream.message import Document
 from cauce.stream.patience import Patience
+from cauce.stream.records import Records
+from cauce.stream.redis_name import Name
+from cauce.stream.results import Results
+from cauce.stream.schemes import Group, Opening, Place, Scheme
 
 GONE = (
     exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError, exceptions.OutOfMemoryError,
@@ -34,24 +40,40 @@ GONE = (
 )  # fmt: skip
 DENIED = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
 TAKEN = 100  # entries of dead workers that are taken over at a time
+SCRIPTED = 500  # rows that a script does at once: some 6 ms, for which the server answers nobody else
 TOUCHED = 1000  # entries that are touched in one command
+LOOKED_AT = 100  # entries that `tail` asks for at a time
 TYPICAL = 1 << 16  # bytes that an entry is thought to have before one was seen
+MADE_UP = 1_000_000_000_000  # milliseconds since 1970: the name of an entry that is lower is no time
 FORGOTTEN = 3_600_000  # milliseconds after which a consumer that holds nothing is taken off the group
 
+Entry = tuple[bytes, list[bytes]]  # its name; names and values of its fields
+
+# What would fail is found before: what a script did until it failed is not taken back.
+CHECKED = """
+local out = KEYS[#KEYS]
+local kind = redis.call('TYPE', out).ok
+if kind ~= 'stream' and kind ~= 'none' then
+  return redis.error_reply('WRONGTYPE ' .. out .. ' is a ' .. kind)
+end
+local may = redis.acl_check_cmd or function() return true end
+if not (may('XADD', out, '*', 'data', '') and may('SET', out .. ':seen:', '')) then
+  return redis.error_reply('NOPERM it needs XADD on ' .. out .. ' and SET on ' .. out .. ':seen:*')
+end"""
 # KEYS stream · ARGV remember, then key and data of each
-ADD = """
+ADD = f"""{CHECKED}
 for i = 2, #ARGV, 2 do
-  if redis.call('SET', KEYS[1] .. ':seen:' .. ARGV[i], '', 'NX', 'EX', ARGV[1]) then
-    redis.call('XADD', KEYS[1], '*', 'data', ARGV[i + 1])
+  if redis.call('SET', out .. ':seen:' .. ARGV[i], '', 'NX', 'EX', ARGV[1]) then
+    redis.call('XADD', out, '*', 'data', ARGV[i + 1])
   end
 end"""
 # KEYS in, out · ARGV group, remember, then place, key and data (empty: nothing to add) of each.
 # Whoever acknowledges first may add: a second worker that holds the same entry finds it acknowledged.
-EXCHANGE = """
+EXCHANGE = f"""{CHECKED}
 for i = 3, #ARGV, 3 do
   if redis.call('XACK', KEYS[1], ARGV[1], ARGV[i]) == 1 and ARGV[i + 2] ~= '' then
-    if redis.call('SET', KEYS[2] .. ':seen:' .. ARGV[i + 1], '', 'NX', 'EX', ARGV[2]) then
-      redis.call('XADD', KEYS[2], '*', 'data', ARGV[i + 2])
+    if redis.call('SET', out .. ':seen:' .. ARGV[i + 1], '', 'NX', 'EX', ARGV[2]) then
+      redis.call('XADD', out, '*', 'data', ARGV[i + 2])
     end
   end
 end"""
@@ -83,11 +105,24 @@ class Server:
             )
         except ValueError as error:
             raise InputError(f"cannot read the address: {error}", hint="write it as redis://host:6379/stream") from None
+        for command in ("XREADGROUP", "XCLAIM"):  # as they come: a dictionary an entry would take as long as the model
+            self.client.set_response_callback(command, lambda answer, **_: answer)
         self(self.client.ping)
 
     def __call__(self, command: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Run a command; wait where the server is gone. A command may run twice: its answer may have been lost."""
         return self._patience(lambda: self._translated(lambda: command(*args, **options)))
+
+    def scripted(self, script: Any, keys: list[str], head: list[Any], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run a script over rows, a few at a time: others are answered between. What ran twice did nothing the second time."""
+
+        def run() -> None:
+            with self.client.pipeline(transaction=False) as together:
+                for start in range(0, len(rows), SCRIPTED):
+                    script(keys, [*head, *chain.from_iterable(rows[start : start + SCRIPTED])], client=together)
+                together.execute()
+
+        self(run)
 
     def _translated(self, command: Callable[[], Any]) -> Any:
         try:
@@ -101,7 +136,7 @@ class Server:
                 f"the Redis at {self.name} cannot be used: {error}", hint="start it, or wait longer with --wait"
             ) from error
         except exceptions.ResponseError as error:
-            if str(error).startswith("WRONGTYPE"):
+            if "WRONGTYPE" in str(error):  # alone, or of a script in a pipeline
                 raise InputError(
                     f"a key of {self.name} is there already and is no stream", hint="name another stream"
                 ) from None
@@ -113,17 +148,23 @@ class RedisSource:
 
     Args:
         takeover: seconds after which what nobody touches is taken over.
+        name: what it is called in the group; empty: a name of its own.
+
+    Raises:
+        InUse: another worker has the name.
 
     """
 
     ended = False
 
-    def __init__(self, server: Server, stream: str, group: str, takeover: float) -> None:
+    def __init__(self, server: Server, stream: str, group: str, takeover: float, name: str = "") -> None:
         self.server, self.stream, self.group = server, stream, group
         self._takeover = takeover
-        self._consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._consumer = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        key = f"{stream}:worker:{group}:{name}"
+        self._name = Name(server, server.client, key, name, takeover) if name else None
         self._typical = float(TYPICAL)
-        self._next_look, self._cursor = 0.0, "0-0"
+        self._next_look = 0.0
         self._held = dict[str, None]()
         self._held_lock = threading.Lock()
         self._closed = threading.Event()
@@ -131,20 +172,28 @@ class RedisSource:
         self._thread = threading.Thread(target=self._touch, name=f"touch {stream}", daemon=True)
         self._thread.start()
 
-    def fetch(self, most: int, room: int, wait: float) -> list[Delivery]:
+    def fetch(self, most: int, room: int, wait: float) -> Deliveries | None:
         """What dead workers left, else the next entries."""
-        given = self._taken_over() if time.monotonic() >= self._next_look else []
-        if not given:
+        if self._name is not None and self._name.lost:
+            raise self._name.taken
+        entries, attempts = self._taken_over() if time.monotonic() >= self._next_look else ([], None)
+        if not entries:
             count = max(1, min(most, int(room / self._typical)))
-            block = max(1, int(wait * 1000))
-            found = self._read(count, block)
-            given = [self._delivery(place, fields, 1) for place, fields in found]
-        if given:
-            seen = sum(len(one.data) for one in given) / len(given)
-            self._typical = max(seen, (self._typical + seen) / 2, 1.0)
-            with self._held_lock:
-                self._held.update(dict.fromkeys(one.place for one in given))
-        return given
+            entries, attempts = self._read(count, max(1, int(wait * 1000))), None
+        if not entries:
+            return None
+        places = [place.decode() for place, _ in entries]
+        with self._held_lock:
+            self._held.update(dict.fromkeys(places))
+        data = [_data(fields) for _, fields in entries]
+        seen = sum(map(len, data)) / len(data)
+        self._typical = max(seen, (self._typical + seen) / 2, 1.0)
+        received = [_time(place) for place, _ in entries]
+        return Deliveries.of(f"redis:{self.stream}", data, places, attempts=attempts, received=received)
+
+    def exchange(self, sink: Sink[Results], dead: Sink[Records]) -> Output | None:
+        """Results and acknowledgements in one step, where this server holds both."""
+        return Exchange(self, sink, dead) if isinstance(sink, RedisSink) and sink.server is self.server else None
 
     def acknowledge(self, places: Sequence[str]) -> None:
         """XACK."""
@@ -161,9 +210,13 @@ class RedisSource:
         """Leave the group; what is not acknowledged is taken over by others."""
         self._closed.set()
         self._thread.join()
+        if self._name is not None and self._name.lost:
+            return  # all of it is another's
         with suppress(CauceError, exceptions.RedisError):
             if not self.server.client.xpending_range(self.stream, self.group, "-", "+", 1, consumername=self._consumer):
                 self.server.client.xgroup_delconsumer(self.stream, self.group, self._consumer)
+            if self._name is not None:
+                self._name.release()
 
     def _join(self) -> None:
         """Make the group where there is none; take off consumers that are long gone and hold nothing."""
@@ -180,48 +233,56 @@ class RedisSource:
             if not one["pending"] and one["idle"] > FORGOTTEN:
                 self.server.client.xgroup_delconsumer(self.stream, self.group, one["name"])
 
-    def _read(self, count: int, block: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        try:
-            answer = self.server(
-                self.server.client.xreadgroup, self.group, self._consumer, {self.stream: ">"}, count=count, block=block
-            )
-        except exceptions.ResponseError as error:
-            if not str(error).startswith("NOGROUP"):
-                raise
-            self._join()  # the stream was deleted: it begins anew
-            return []
-        found: list[tuple[bytes, dict[bytes, bytes]]] = answer[0][1] if answer else []
-        return found
+    def _read(self, count: int, block: int) -> list[Entry]:
+        command = (
+            "XREADGROUP",
+            "GROUP",
+            self.group,
+            self._consumer,
+            "COUNT",
+            count,
+            "BLOCK",
+            block,
+            "STREAMS",
+            self.stream,
+            ">",
+        )
+        answer = self._in_group(lambda: self.server.client.execute_command(*command))
+        return answer[0][1] if answer else []
 
-    def _taken_over(self) -> list[Delivery]:
-        """Entries that nobody touched, with how often they were given out."""
+    def _taken_over(self) -> tuple[list[Entry], list[int] | None]:
+        """Entries that nobody touched, with how often they were given out: one that had been given out twice comes alone.
+
+        Who takes it over may die of it, and whatever was taken over together has been given out once more then.
+        """
         idle = int(self._takeover * 1000)
+        client, names = self.server.client, (self.stream, self.group)
+        found = self._in_group(lambda: client.xpending_range(*names, "-", "+", TAKEN, idle=idle)) or []
+        once = [one["message_id"] for one in found if one["times_delivered"] == 1]
+        chosen = once or [one["message_id"] for one in found[:1]]
+        if not chosen:
+            self._next_look = time.monotonic() + self._takeover / 3
+            return [], None
+        attempts = {one["message_id"]: one["times_delivered"] + 1 for one in found}
+        entries = self._in_group(lambda: client.execute_command("XCLAIM", *names, self._consumer, idle, *chosen)) or []
+        return entries, [attempts[place] for place, _ in entries]
+
+    def _in_group(self, command: Callable[[], Any]) -> Any:
+        """What a command answers; nothing where the stream was deleted: it begins anew."""
         try:
-            cursor, found, *_ = self.server(
-                self.server.client.xautoclaim, self.stream, self.group, self._consumer, idle, self._cursor, TAKEN
-            )
+            return self.server(command)
         except exceptions.ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
             self._join()
-            return []
-        self._cursor = cursor.decode()
-        if self._cursor == "0-0":
-            self._next_look = time.monotonic() + self._takeover / 3
-        if not found:
-            return []
-        held = self.server(
-            self.server.client.xpending_range, self.stream, self.group, found[0][0], found[-1][0], TOUCHED, self._consumer
-        )
-        attempts = {one["message_id"]: one["times_delivered"] for one in held}
-        return [self._delivery(place, fields, attempts.get(place, 2)) for place, fields in found]
-
-    def _delivery(self, place: bytes, fields: dict[bytes, bytes], attempts: int) -> Delivery:
-        return Delivery(_data(fields), f"redis:{self.stream}", place.decode(), attempts)
+            return None
 
     def _touch(self) -> None:
-        """Say again and again that what is held is being worked on."""
+        """Say again and again that what is held is being worked on, and by whom."""
         while not self._closed.wait(self._takeover / 3):
+            if self._name is not None:
+                with suppress(exceptions.RedisError):
+                    self._name.renew()
             with self._held_lock:
                 held = list(self._held)
             for start in range(0, len(held), TOUCHED):
@@ -230,29 +291,17 @@ class RedisSource:
                     self.server.client.xclaim(self.stream, self.group, self._consumer, 0, some, justid=True)
 
 
-class RedisSink:
+class RedisSink(AtOnce):
     """Adds to a stream, each key once within `remember` seconds."""
 
     def __init__(self, server: Server, stream: str, remember: int) -> None:
         self.server, self.stream, self.remember = server, stream, remember
         self._script = server.client.register_script(ADD)
 
-    def write(self, documents: Sequence[Document]) -> None:
+    def write(self, records: Records) -> None:
         """XADD, where the key is new."""
-        if documents:
-            parts = [part for one in documents for part in (one["key"], orjson.dumps(one))]
-            self.server(self._script, keys=[self.stream], args=[self.remember, *parts])
-
-    def due(self) -> bool:
-        """Always: nothing is gained by waiting."""
-        return True
-
-    def flush(self) -> None:
-        """Nothing to do."""
-
-    def recent(self) -> Iterable[str]:
-        """None: the server knows them all."""
-        return ()
+        pairs = list(zip(records.keys.to_pylist(), records.lines.to_pylist(), strict=True))
+        self.server.scripted(self._script, [self.stream], [self.remember], pairs)
 
     def close(self) -> None:
         """Close the connections."""
@@ -262,20 +311,21 @@ class RedisSink:
 class Exchange:
     """Results in, acknowledgements out, in one step of the server that holds both streams."""
 
-    def __init__(self, source: RedisSource, sink: RedisSink, dead: Sink) -> None:
+    def __init__(self, source: RedisSource, sink: RedisSink, dead: Sink[Records]) -> None:
         self._source, self._sink, self._dead = source, sink, dead
         self._script = source.server.client.register_script(EXCHANGE)
 
-    def put(self, places: Sequence[str], documents: Sequence[Document | None], letters: Sequence[Document]) -> None:
+    def put(self, places: Sequence[str], results: Results, letters: Records) -> None:
         """Letters first: a second delivery of theirs has the same key."""
-        if letters:
+        if len(letters):
             self._dead.write(letters)
             self._dead.flush()
         fault("stream.written")
-        args: list[Any] = [self._source.group, self._sink.remember]
-        for place, one in zip(places, documents, strict=True):
-            args += (place, "", "") if one is None else (place, one["key"], orjson.dumps(one))
-        self._source.server(self._script, keys=[self._source.stream, self._sink.stream], args=args)
+        keys, lines = [""] * len(places), [b""] * len(places)
+        for row, key, line in zip(results.rows.tolist(), results.keys.to_pylist(), results.lines.to_pylist(), strict=True):
+            keys[row], lines[row] = key, line
+        both, head = [self._source.stream, self._sink.stream], [self._source.group, self._sink.remember]
+        self._source.server.scripted(self._script, both, head, list(zip(places, keys, lines, strict=True)))
         self._source.forget(places)
         fault("stream.acknowledged")
 
@@ -283,14 +333,87 @@ class Exchange:
         """Nothing to do."""
 
 
-def _data(fields: dict[bytes, bytes]) -> bytes:
+def _data(fields: list[bytes]) -> bytes:
     """The message of an entry: its field `data`, or all its fields, where it has a `text`. Neither is no message."""
-    if b"data" in fields or b"text" not in fields:
-        return fields.get(b"data", b"")
+    if len(fields) == 2 and fields[0] == b"data":
+        return fields[1]
+    pairs = dict(zip(fields[::2], fields[1::2], strict=True))
+    if b"data" in pairs or b"text" not in pairs:
+        return pairs.get(b"data", b"")
     try:
-        named: Document = {name.decode(): value.decode() for name, value in fields.items()}
+        named: Document = {name.decode(): value.decode() for name, value in pairs.items()}
     except UnicodeDecodeError:
-        return b" ".join(part for pair in fields.items() for part in pair)  # not UTF-8 either: it becomes a dead letter
+        return b" ".join(fields)  # not UTF-8 either: it becomes a dead letter
     if str(named.get("rev", "")).isdecimal():
         named["rev"] = int(named["rev"])
     return orjson.dumps(named)
+
+
+def _time(place: bytes) -> float:
+    """Seconds since 1970 at which an entry was added; now, where its name was made up."""
+    milliseconds = int(place.partition(b"-")[0])
+    return milliseconds / 1000 if milliseconds > MADE_UP else time.time()
+
+
+def server_of(place: Place, opening: Opening) -> Server:
+    """The server of a place; those opened together share its connections."""
+    db = place.options.get("db", "0")
+    name = f"{place.scheme}://{place.url.netloc}/{db}"
+    if name not in opening.shared:
+        opening.shared[name] = Server(place.url, db, opening.patience)
+    server: Server = opening.shared[name]
+    return server
+
+
+def _source(place: Place, opening: Opening) -> RedisSource:
+    settings = opening.settings
+    return RedisSource(server_of(place, opening), place.path, settings.group, settings.takeover, settings.worker_name)
+
+
+def _sink(place: Place, opening: Opening) -> RedisSink:
+    return RedisSink(server_of(place, opening), place.path, opening.settings.remember)
+
+
+def _groups(place: Place, opening: Opening) -> list[Group]:
+    server = server_of(place, opening)
+    if not server(server.client.exists, place.path):
+        raise InputError(f"there is no stream {place.path} in {server.name}", hint="it is made by the first worker or message")
+    found: list[dict[str, Any]] = server(server.client.xinfo_groups, place.path)
+    groups = []
+    for one in found:
+        last, seconds = one["last-delivered-id"].decode(), None
+        if first := server(server.client.xrange, place.path, f"({last}", "+", 1):
+            seconds = round(time.time() - _time(first[0][0]), 3)
+        groups.append(Group(one["name"].decode(), one["lag"], seconds, one["pending"], one["consumers"]))
+    return groups
+
+
+def _tail(place: Place, opening: Opening, last: int) -> Iterator[bytes]:
+    """XREAD, in no group. A stream that is not there yet is waited for."""
+    server, stream = server_of(place, opening), place.path
+    found = server(server.client.xrevrange, stream, count=max(last, 1))
+    at, entries = found[0][0] if found else b"0", found[:last][::-1]
+    while True:
+        for _, fields in entries:
+            yield _data([*chain.from_iterable(fields.items())])
+        at = entries[-1][0] if entries else at
+        answer = server(server.client.xread, {stream: at}, count=LOOKED_AT, block=1000)
+        entries = answer[0][1] if answer else []
+
+
+def _beside(place: Place) -> str:
+    return place.url._replace(path=f"{place.url.path}:dead").geturl()
+
+
+SCHEME = Scheme(
+    "redis://host:6379/stream",
+    ("db",),
+    ("db",),
+    source=_source,
+    sink=_sink,
+    dead=_sink,
+    groups=_groups,
+    beside=_beside,
+    tail=_tail,
+    named=True,
+)

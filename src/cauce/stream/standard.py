@@ -6,13 +6,13 @@ import os
 import select
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import BinaryIO
 
-import orjson
-
-from cauce.stream.broker import Delivery
-from cauce.stream.message import Document
+from cauce.stream.broker import AtOnce
+from cauce.stream.deliveries import Deliveries
+from cauce.stream.records import Records
+from cauce.stream.schemes import Scheme
 
 BLOCK = 1 << 16
 
@@ -35,7 +35,7 @@ class Stdin:
         """Whether the pipe was closed and every line given out."""
         return self._over and not self._lines
 
-    def fetch(self, most: int, room: int, wait: float) -> list[Delivery]:
+    def fetch(self, most: int, room: int, wait: float) -> Deliveries | None:
         """The next lines."""
         until = time.monotonic() + wait
         while len(self._lines) < most and not self._over:
@@ -43,13 +43,15 @@ class Stdin:
             if not select.select([self._handle], [], [], left)[0]:
                 break
             self._take(os.read(self._handle, BLOCK))
-        given: list[Delivery] = []
-        while self._lines and len(given) < most and room > 0:
-            data = self._lines.pop(0)
-            given.append(Delivery(data, "stdin", str(self._count)))
-            self._count += 1
-            room -= len(data)
-        return given
+        count = 0
+        while count < min(most, len(self._lines)) and room > 0:
+            room -= len(self._lines[count])
+            count += 1
+        if not count:
+            return None
+        given, self._lines = self._lines[:count], self._lines[count:]
+        self._count += count
+        return Deliveries.of("stdin", given, [str(place) for place in range(self._count - count, self._count)])
 
     def acknowledge(self, places: Sequence[str]) -> None:
         """Nothing to do."""
@@ -69,27 +71,29 @@ class Stdin:
         self._lines += [line for line in lines if line and not line.isspace()]
 
 
-class Lines:
+class Lines(AtOnce):
     """Writes a JSON line for each document to a stream of bytes, such as stdout."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
-    def write(self, documents: Sequence[Document]) -> None:
+    def write(self, records: Records) -> None:
         """Write them."""
-        self._file.write(b"".join(orjson.dumps(one) + b"\n" for one in documents))
-
-    def due(self) -> bool:
-        """Always: somebody looks on."""
-        return True
+        self._file.write(b"".join(line + b"\n" for line in records.lines.to_pylist()))
 
     def flush(self) -> None:
         """Hand them over."""
         self._file.flush()
 
-    def recent(self) -> Iterable[str]:
-        """None: what was shown is gone."""
-        return ()
-
     def close(self) -> None:
         """Nothing to do: the stream is not ours."""
+
+
+SCHEME = Scheme(
+    "-",
+    source=lambda place, opening: Stdin(opening.settings.max_message_bytes),
+    sink=lambda place, opening: Lines(sys.stdout.buffer),
+    dead=lambda place, opening: Lines(sys.stderr.buffer),
+    one_reader="a pipe gives each line to whoever comes first, and nobody could take over what a dead worker held",
+    one_writer="their lines would be mixed",
+)

@@ -5,38 +5,35 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
 
 from cauce.faults import fault
 from cauce.model.model import Model
-from cauce.stream.broker import Delivery, Output, Sink, Source
+from cauce.model.predictions import Predictions
+from cauce.settings import Stream
+from cauce.stream.ahead import Ahead
+from cauce.stream.behind import Behind
+from cauce.stream.broker import Output, Sink, Source
+from cauce.stream.columns import from_columns
 from cauce.stream.dedupe import Recent
-from cauce.stream.key import key_of
-from cauce.stream.letter import letter
-from cauce.stream.message import Document, Message, MessageError, answered, answers, parse, rows, withdrawn
+from cauce.stream.deliveries import Deliveries, joined
+from cauce.stream.key import keys_of
+from cauce.stream.letter import letters
+from cauce.stream.message import CODES, OF_MESSAGES
+from cauce.stream.messages import Messages, read, text_key
+from cauce.stream.results import Results
+from cauce.stream.splice import spliced
 
-POLL = 0.25  # seconds that a source without messages is waited for at a time
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How much at a time.
-
-    Attributes:
-        max_delay: seconds that a message may wait for others to be answered with.
-        max_batch: messages that are answered together.
-        max_bytes: of messages that are held at a time.
-        max_message_bytes: of a message; a longer one is dead.
-        max_attempts: how many times a message is given out; after that it is dead.
-
-    """
-
-    max_delay: float = 0.05
-    max_batch: int = 2000
-    max_bytes: int = 32_000_000
-    max_message_bytes: int = 1_000_000
-    max_attempts: int = 5
+FIRST = 64  # messages of the first batch, before it is known how long one takes
+BUSY = 0.25  # seconds that a batch should keep the model busy: what is fetched has to be answered before a worker can end
+SUSPECT = 2  # times that a message was given out: one more, and it may be what the workers died of
+TOO_MANY = CODES.index("too_many_attempts")
 
 
 @dataclass
@@ -46,8 +43,31 @@ class Counts:
     read: int = 0
     out: int = 0
     duplicates: int = 0
+    again: int = 0
     swaps: int = 0
     dead: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Handled:
+    """A batch that was written.
+
+    Attributes:
+        results: its results; `received` (n,) is when the broker took their messages, in seconds since 1970.
+        dead: how many were not answered, by code.
+        seconds: how long the model took.
+
+    """
+
+    deliveries: Deliveries
+    results: Results
+    dead: Counter[str]
+    seconds: float
+
+    @property
+    def received(self) -> npt.NDArray[np.float64]:
+        """When the broker took the messages of the results, in seconds since 1970, (n,)."""
+        return self.results.deliveries.received
 
 
 class Worker:
@@ -56,9 +76,12 @@ class Worker:
     Args:
         model: the model that answers now: asked before each batch, so it may change between two.
         sink: what `output` writes to: asked for the keys that a worker before this one wrote.
+        settings: how much is held and answered at a time.
         rescore: another version's answer is another result.
         tell: told when another version answers.
-        progress: called after each batch.
+
+    Attributes:
+        watch: those who are called after each batch that was written, by the thread that writes.
 
     """
 
@@ -66,18 +89,19 @@ class Worker:
         self,
         model: Callable[[], Model],
         source: Source,
-        sink: Sink,
+        sink: Sink[Results],
         output: Output,
-        limits: Limits = Limits(),
+        settings: Stream,
         *,
         rescore: bool = False,
         tell: Callable[[str], None] = lambda line: None,
-        progress: Callable[[Counts], None] = lambda counts: None,
     ) -> None:
         self._model, self._source, self._sink, self._output = model, source, sink, output
-        self._limits, self._rescore, self._tell, self._progress = limits, rescore, tell, progress
+        self._settings, self._rescore, self._tell = settings, rescore, tell
         self._recent, self._version = Recent(), ""
+        self._most = min(FIRST, settings.max_batch)
         self.counts = Counts()
+        self.watch: list[Callable[[Handled], None]] = []
 
     def run(self, stop: threading.Event) -> Counts:
         """Work until the source ends or `stop` is set; what was fetched by then is answered and acknowledged.
@@ -86,59 +110,78 @@ class Worker:
             BrokerGone, StorageFull, CannotWrite: what is not acknowledged is given out again.
 
         """
+        _warm_up()
         self._recent.add(self._sink.recent())
-        while not stop.is_set() and not self._source.ended:
-            fetched = self._gather(stop)
-            fault("stream.fetched")
-            again = [one for one in fetched if one.attempts > 1]
-            if again:
-                self._recent.add(self._sink.recent())
-            for one in again:  # alone: one that kills its worker takes no other along again
-                self._handle([one])
-            self._handle([one for one in fetched if one.attempts == 1])
-            self._output.settle(now=False)
-            self._progress(self.counts)
-        self._output.settle(now=True)
+        ahead, behind = Ahead(self._source, self._settings.max_bytes, stop), Behind(self._output)
+        try:
+            while (fetched := ahead.batch(self._most, self._settings.max_delay)) is not None:
+                behind.check()
+                for some in joined(fetched):
+                    fault("stream.fetched")
+                    self._in_order(some, behind)
+            behind.settle()
+        finally:
+            ahead.close()
+            behind.close()
         return self.counts
 
-    def _gather(self, stop: threading.Event) -> list[Delivery]:
-        """A batch: what is there, and what comes while the first message may wait."""
-        limits = self._limits
-        fetched = self._source.fetch(limits.max_batch, limits.max_bytes, POLL)
-        end, room = time.monotonic() + limits.max_delay, limits.max_bytes - sum(len(one.data) for one in fetched)
-        while fetched and len(fetched) < limits.max_batch and room > 0 and not stop.is_set() and not self._source.ended:
-            if (left := end - time.monotonic()) <= 0:
-                break
-            more = self._source.fetch(limits.max_batch - len(fetched), room, left)
-            room -= sum(len(one.data) for one in more)
-            fetched += more
-        return fetched
+    def _in_order(self, deliveries: Deliveries, behind: Behind) -> None:
+        """Those that were given out before come first, alone: one that kills its worker takes no other along again.
 
-    def _handle(self, deliveries: Sequence[Delivery]) -> None:
-        if not deliveries:
+        Before one that may have killed two, all others are settled: a part of a folder holds many that are not acknowledged.
+        """
+        again = deliveries.attempts > 1
+        if not again.any():
+            self._handle(deliveries, behind)
             return
-        model = self._current()
-        documents: dict[str, Document | None] = dict.fromkeys(one.place for one in deliveries)
-        letters: list[Document] = []
-        fresh = [found for one in deliveries if (found := self._read(one, model, letters)) is not None]
-        asked = [(one, key, message) for one, key, message in _once(fresh) if message.op == "upsert"]
-        gone = [(one, key, message) for one, key, message in _once(fresh) if message.op == "delete"]
-        given = answers(model, model.predict(rows([message for _, _, message in asked], model))) if asked else []
+        self._recent.add(self._sink.recent())
+        for row in np.flatnonzero(again):
+            if deliveries.attempts[row] > SUSPECT:
+                behind.settle()
+            self._handle(deliveries.take(np.array([row])), behind)
+        behind.settle()
+        if not again.all():
+            self._handle(deliveries.take(np.flatnonzero(~again)), behind)
+
+    def _handle(self, deliveries: Deliveries, behind: Behind) -> None:
+        model, limit = self._current(), self._settings.max_message_bytes
+        alias, given = text_key(model.manifest.inputs), deliveries.given
+        messages = from_columns(given, alias) if isinstance(given, pa.RecordBatch) else read(given, limit, alias)
+        codes = np.where(deliveries.attempts > self._settings.max_attempts, np.uint8(TOO_MANY), messages.codes)
+        version = model.version if self._rescore else ""
+        keys = keys_of(deliveries.source, deliveries.places, messages, version)
+        rows = self._fresh(keys, codes)
+        begun = time.perf_counter()
+        asked = messages if len(rows) == len(messages) else messages.take(rows)
+        predictions = _predictions(model, asked, deliveries, rows)
+        seconds = time.perf_counter() - begun
+        self._most = min(self._settings.max_batch, max(1, int(BUSY * max(len(rows), 1) / seconds)))
         fault("stream.predicted")
-        for (one, key, message), (code, answer) in zip(asked, given, strict=True):
-            if code:
-                letters.append(letter(one, code, self._limits.max_message_bytes))
-            else:
-                documents[one.place] = answered(message, key, answer)
-        for one, key, message in gone:
-            documents[one.place] = answered(message, key, withdrawn(model))
-        self._output.put(list(documents), list(documents.values()), letters)
-        written = [document["key"] for document in documents.values() if document is not None]
-        self._recent.add(written)
-        self.counts.read += len(deliveries)
-        self.counts.out += len(written)
-        self.counts.duplicates += len(deliveries) - len(written) - len(letters)
-        self.counts.dead.update(one["code"] for one in letters)
+        failed = (predictions.codes != 0) & ~asked.deletes
+        codes[rows[failed]] = predictions.codes[failed] + len(OF_MESSAGES)
+        fine = np.flatnonzero(~failed)
+        if len(fine) < len(rows):
+            parts = {name: getattr(predictions, name)[fine] for name in ("scores", "codes", "truncated")}
+            asked, predictions, rows = asked.take(fine), replace(predictions, **parts), rows[fine]
+        whole = len(rows) == len(deliveries)
+        keys = keys if whole else keys.take(pa.array(rows))
+        results = Results(model, deliveries if whole else deliveries.take(rows), asked, keys, predictions, rows)
+        self._recent.add(keys.to_pylist())
+        dead = Counter(CODES[code] for code in codes[codes != 0].tolist())
+        handled = Handled(deliveries, results, dead, seconds)
+        behind.do(lambda: self._write(handled, codes, limit))
+
+    def _write(self, handled: Handled, codes: npt.NDArray[np.uint8], limit: int) -> None:
+        """Write a batch, and count it. In the thread that writes."""
+        deliveries, results, counts = handled.deliveries, handled.results, self.counts
+        self._output.put(deliveries.places.to_pylist(), results, letters(deliveries, codes, limit))
+        counts.read += len(deliveries)
+        counts.out += len(results)
+        counts.dead.update(handled.dead)
+        counts.duplicates += len(deliveries) - len(results) - handled.dead.total()
+        counts.again += int(np.count_nonzero(deliveries.attempts > 1))
+        for watch in self.watch:
+            watch(handled)
 
     def _current(self) -> Model:
         """The model that answers this batch."""
@@ -149,20 +192,26 @@ class Worker:
         self._version = model.version
         return model
 
-    def _read(self, delivery: Delivery, model: Model, letters: list[Document]) -> tuple[Delivery, str, Message] | None:
-        """A message and its key; None where it was answered before, and where it cannot be read: that is a letter."""
-        limit = self._limits.max_message_bytes
-        try:
-            if delivery.attempts > self._limits.max_attempts:
-                raise MessageError("too_many_attempts")
-            message = parse(delivery.data, limit)
-        except MessageError as bad:
-            letters.append(letter(delivery, bad.code, limit))
-            return None
-        key = key_of(delivery.source, delivery.place, message, model.version if self._rescore else "")
-        return None if key in self._recent else (delivery, key, message)
+    def _fresh(self, keys: pa.StringArray, codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
+        """The rows that can be answered and that were not answered before; of those with one key the first."""
+        names: list[str] = keys.to_pylist()
+        distinct = set(names)
+        if len(distinct) == len(names) and not codes.any() and self._recent.isdisjoint(distinct):
+            return np.arange(len(names))
+        first = {name: row for row, name in reversed(list(enumerate(names))) if not codes[row] and name not in self._recent}
+        return np.array(sorted(first.values()), np.intp)
 
 
-def _once(found: Sequence[tuple[Delivery, str, Message]]) -> list[tuple[Delivery, str, Message]]:
-    """The first of each key."""
-    return list({key: (one, key, message) for one, key, message in reversed(found)}.values())[::-1]
+def _warm_up() -> None:
+    """Compile the kernels, or load them, before there is a message that waits for it."""
+    data = pa.array([b'{"id": "a"}'], pa.large_binary())
+    keys_of("", pa.array([""]), read(data, 100, "text"))
+    spliced(np.zeros(1, np.uint8), np.zeros(1, np.int64), np.ones(1, np.int64))
+
+
+def _predictions(model: Model, messages: Messages, deliveries: Deliveries, rows: npt.NDArray[np.intp]) -> Predictions:
+    """The answers for messages, which are these rows of the deliveries."""
+    if name := text_key(model.manifest.inputs):
+        return model.predict(pa.RecordBatch.from_arrays([messages.texts], [name]))
+    given = deliveries.given.take(pa.array(rows))
+    return model.predict(given if isinstance(given, pa.RecordBatch) else [orjson.loads(one) for one in given.to_pylist()])

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 import cauce
 from cauce.model.model import Model, echo_model
-from cauce.stream.broker import Delivery
+from cauce.settings import Stream
 from cauce.stream.memory import MemorySink, MemorySource, Topic
+from cauce.stream.parts import JsonLines, Parts
 from cauce.stream.places import joined
-from cauce.stream.worker import Counts, Limits, Worker
+from cauce.stream.worker import Counts, Worker
 
 
 def topic_of(count: int, attempts: int = 1) -> Topic:
     topic = Topic()
     for n in range(count):
         topic.put(json.dumps({"id": n, "text": f"número {n}"}).encode())
-    topic.waiting.extend([replace(topic.waiting.popleft(), attempts=attempts) for _ in range(count)])
+    topic.waiting.extend([(data, place, attempts - 1) for data, place, _ in [topic.waiting.popleft() for _ in range(count)]])
     return topic
 
 
@@ -35,7 +37,7 @@ def worked(
         source,
         sink,
         joined(source, sink, dead),
-        Limits(max_batch=10),
+        Stream(max_batch=10),
         rescore=rescore,
         tell=told.append,
     )
@@ -63,14 +65,27 @@ def test_a_message_that_came_too_often_is_dead_and_one_that_came_again_is_answer
     counts, dead, _ = worked(topic_of(3, attempts=6), [echo_model()], sink)
     assert counts.dead == {"too_many_attempts": 3}
     assert [one["attempts"] for one in dead.documents] == [6, 6, 6]
-    asked: list[list[Delivery]] = []
-
-    class Watched(Worker):
-        def _handle(self, deliveries: list[Delivery]) -> None:  # type: ignore[override]
-            asked.append(list(deliveries))
-            super()._handle(deliveries)
-
-    source = MemorySource(topic_of(3, attempts=2), ends=True)
-    Watched(echo_model, source, sink, joined(source, sink, MemorySink())).run(threading.Event())
-    assert [len(one) for one in asked if one] == [1, 1, 1]
+    again, handled = MemorySource(topic_of(3, attempts=2), ends=True), list[int]()
+    worker = Worker(echo_model, again, sink, joined(again, sink, MemorySink()), Stream())
+    worker.watch.append(lambda one: handled.append(len(one.deliveries)))
+    worker.run(threading.Event())
+    assert handled == [1, 1, 1]
     assert len(sink.documents) == 3
+
+
+@pytest.mark.parametrize(("attempts", "left"), [(2, ["1", "2"]), (3, ["2"])])
+def test_what_came_before_one_that_may_have_killed_two_workers_is_safe(attempts: int, left: list[str], tmp_path: Path) -> None:
+    topic = topic_of(3, attempts=attempts)  # the first is fetched by itself
+    answering = iter([echo_model(), echo_model()])
+
+    def current() -> Model:
+        for model in answering:
+            return model
+        raise MemoryError("the worker dies")
+
+    source, sink = MemorySource(topic, ends=True), Parts(tmp_path, JsonLines, "jsonl", 60.0, 1000)
+    with pytest.raises(MemoryError):
+        Worker(current, source, sink, joined(source, sink, MemorySink()), Stream()).run(threading.Event())
+    source.close()
+    sink.close()
+    assert [place for _, place, _ in topic.waiting] == left

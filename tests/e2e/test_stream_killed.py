@@ -1,0 +1,212 @@
+"""Workers of `cauce stream` are killed, at every step and at random: each result is there, and once."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streaming import Worker, ended, entries, fill, held, killed, messages, rows, start, stream, until, wanted
+
+COUNT = 600
+STEPS = ("stream.fetched", "stream.predicted", "stream.written", "stream.acknowledged")
+PART_STEPS = ("part.written", "part.renamed", *STEPS)
+UNHURRIED = {"CAUCE_STREAM_MAX_BATCH": "20", "SLOW": "0.002"}  # it comes to every step several times
+Broker = tuple[Any, str]
+Environment = dict[str, str]
+
+
+class Way:
+    """From a Redis to a Redis or to a folder.
+
+    Attributes:
+        raw, to, dead: addresses.
+
+    """
+
+    def __init__(self, broker: Broker, folder: Path | None) -> None:
+        self.client, address = broker
+        self.raw, self._folder = f"{address}-raw", folder
+        self.to, self.dead = f"file:{folder}" if folder else f"{address}-scored", f"{self.raw}:dead"
+
+    def start(self, env: Environment, *, deadly: bool = False) -> Worker:
+        return start("--from", self.raw, "--to", self.to, env=env, deadly=deadly)
+
+    def put(self, these: list[bytes]) -> None:
+        fill(self.client, self.raw, these)
+
+    def answered(self) -> Counter[int]:
+        return Counter(one["id"] for one in (rows(self._folder) if self._folder else entries(self.client, self.to)))
+
+    def letters(self) -> Counter[str]:
+        return Counter(one["code"] for one in entries(self.client, self.dead))
+
+    def done(self) -> bool:
+        """Whether nothing waits and nobody holds anything."""
+        (group,) = self.client.xinfo_groups(stream(self.raw)) or [{"lag": 1}]
+        return group["lag"] == 0 and group["pending"] == 0
+
+
+@pytest.fixture(params=["redis to redis", "redis to a folder"])
+def way(request: pytest.FixtureRequest, broker: Broker, tmp_path: Path) -> Way:
+    return Way(broker, tmp_path / "out" if "folder" in request.param else None)
+
+
+def check_step(step: str, way: Way, environment: Environment) -> None:
+    way.put(messages(range(COUNT)))
+    one = way.start({**environment, **UNHURRIED, "CAUCE_FAULT": step}, deadly=True)
+    one.communicate(timeout=60)
+    assert one.returncode == -signal.SIGKILL  # it came there
+    heir = way.start(environment)
+    until(way.done)
+    ended(heir)
+    assert way.answered() == wanted(COUNT)
+    assert way.letters() == {"empty_text": COUNT // 100}
+
+
+@pytest.mark.parametrize("step", ["stream.written:1", "stream.acknowledged:1"])
+def test_a_killed_worker_s_messages_are_taken_over_and_each_result_is_there_once(
+    step: str, broker: Broker, environment: Environment
+) -> None:
+    check_step(step, Way(broker, None), environment)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_every_step_each_result_is_there_once(step: str, nth: int, way: Way, environment: Environment) -> None:
+    check_step(f"{step}:{nth}", way, environment)
+
+
+def check_random(kills: int, each: int, count: int, way: Way, environment: Environment) -> None:
+    """Workers of a slow model are killed while they hold messages; others follow them."""
+    dice, env = random.Random(5), {**environment, "CAUCE_STREAM_MAX_BATCH": "20", "SLOW": "0.005"}
+    workers = [way.start(env, deadly=True) for _ in range(count)]
+    way.put(messages(range(each)))
+    done = 0
+    while done < kills:
+        until(lambda: way.client.exists(stream(way.raw)) and way.client.xinfo_groups(stream(way.raw)))
+        busy = [one for one in workers if one.pid in held(way.client, way.raw)]
+        if not busy:
+            time.sleep(0.02)
+            continue
+        unlucky = dice.choice(busy)
+        time.sleep(dice.uniform(0, 1))  # not always over the first that it takes: that one would be thought to be the reason
+        killed(unlucky)
+        if unlucky.pid in held(way.client, way.raw):  # it died over its work
+            done += 1
+            way.put(messages(range(done * each, (done + 1) * each)))
+        workers[workers.index(unlucky)] = way.start(env, deadly=True)
+    until(way.done, 300)
+    for one in workers:
+        one.terminate()
+        _, said = one.communicate(timeout=60)
+        assert one.returncode in (0, -signal.SIGTERM), said.decode()  # one that had only begun holds nothing yet
+    whole = (kills + 1) * each
+    assert way.answered() == wanted(whole)
+    assert way.letters() == {"empty_text": whole // 100}
+
+
+def test_killed_at_random_over_their_work_each_result_is_there_once(way: Way, environment: Environment) -> None:
+    check_random(3, 100, 2, way, environment)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("count", [2, 4])
+def test_30_kills_over_20000_messages_leave_each_result_there_once(count: int, way: Way, environment: Environment) -> None:
+    check_random(30, 700, count, way, environment)
+
+
+def check_poison(attempts: int, way: Way, environment: Environment) -> None:
+    """One message of 100 kills whoever reads it: it alone becomes a dead letter, and after so many workers."""
+    poison = b'{"id": 40, "text": "veneno"}'
+    good = messages(range(100, 200))
+    way.put([*good[:40], poison, *good[40:]])
+    env = {**environment, "CAUCE_STREAM_MAX_BATCH": "101", "CAUCE_STREAM_TAKEOVER": "0.5"}
+    env |= {"CAUCE_STREAM_MAX_ATTEMPTS": str(attempts), "CAUCE_STREAM_PART_SECONDS": "2"}
+    deaths, worker = 0, way.start(env, deadly=True)
+    end = time.monotonic() + 30 * attempts
+    while not way.client.exists(stream(way.dead)) or "too_many_attempts" not in way.letters() or not way.done():
+        assert time.monotonic() < end
+        if worker.poll() is None:
+            time.sleep(0.05)
+            continue
+        killed(worker)
+        deaths += 1
+        worker = way.start(env, deadly=True)
+    ended(worker)
+    assert deaths == attempts
+    assert way.letters() == {"too_many_attempts": 1, "empty_text": 1}
+    (letter,) = [one for one in entries(way.client, way.dead) if one["code"] == "too_many_attempts"]
+    assert (letter["raw"].encode(), letter["attempts"]) == (poison, attempts + 1)
+    assert way.answered() == {n: 1 for n in range(100, 200) if n != 107}
+
+
+def test_a_message_that_kills_its_workers_takes_no_neighbor_along(way: Way, environment: Environment) -> None:
+    check_poison(3, way, environment)
+
+
+@pytest.mark.prove
+def test_a_message_that_kills_five_workers_takes_no_neighbor_along(way: Way, environment: Environment) -> None:
+    check_poison(5, way, environment)
+
+
+def from_file(tmp_path: Path, count: int) -> tuple[Path, Callable[..., Worker]]:
+    posts, out = tmp_path / "posts.jsonl", tmp_path / "out"
+    posts.write_bytes(b"".join(one + b"\n" for one in messages(range(count))))
+    return out, lambda env, **how: start("--from", f"file:{posts}", "--to", f"file:{out}", env=env, **how)
+
+
+def check_out(out: Path, last: Worker, count: int) -> None:
+    _, said = last.communicate(timeout=300)
+    assert last.returncode == 5, said.decode()
+    assert Counter(one["id"] for one in rows(out)) == wanted(count)
+    letters = Counter((one["place"], one["code"]) for one in rows(out / "dead_letters"))
+    assert Counter(code for _, code in letters) == {"empty_text": count // 100}
+    assert not list(out.rglob("*.tmp"))
+
+
+def check_files(step: str, tmp_path: Path, environment: Environment) -> None:
+    out, begin = from_file(tmp_path, COUNT)
+    one = begin({**environment, **UNHURRIED, "CAUCE_FAULT": step}, deadly=True)
+    one.communicate(timeout=60)
+    assert one.returncode == -signal.SIGKILL
+    check_out(out, begin(environment), COUNT)
+
+
+def test_killed_while_it_writes_files_each_result_is_there_once(tmp_path: Path, environment: Environment) -> None:
+    check_files("part.renamed:2", tmp_path, environment)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("step", PART_STEPS)
+def test_killed_at_every_step_of_a_file_each_result_is_there_once(step: str, tmp_path: Path, environment: Environment) -> None:
+    check_files(step, tmp_path, environment)
+
+
+def check_random_files(kills: int, count: int, tmp_path: Path, environment: Environment) -> None:
+    out, begin = from_file(tmp_path, count)
+    dice, env = random.Random(5), {**environment, "CAUCE_STREAM_MAX_BATCH": "20", "SLOW": "0.001"}
+    for _ in range(kills):
+        before, one = set(out.glob("part-*")), begin(env, deadly=True)
+        until(lambda before=before: set(out.glob("part-*")) - before)  # type: ignore[misc]
+        time.sleep(dice.uniform(0, 0.3))
+        assert one.poll() is None  # it is still at it
+        killed(one)
+    check_out(out, begin(environment), count)
+
+
+def test_killed_at_random_while_it_reads_a_file_each_result_is_there_once(tmp_path: Path, environment: Environment) -> None:
+    check_random_files(3, 2_000, tmp_path, environment)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(1200)
+def test_30_kills_over_a_file_of_20000_messages_leave_each_result_there_once(tmp_path: Path, environment: Environment) -> None:
+    check_random_files(30, 20_000, tmp_path, environment)
