@@ -10,7 +10,7 @@ from pathlib import Path
 from cauce import errors
 from cauce.model.rows import MEANINGS
 from cauce.recipes.build import RECIPES, find
-from cauce.settings import Serve, Settings, Stream
+from cauce.settings import Serve, Settings, Stream, written
 from cauce.stream.message import OF_MESSAGES
 
 HERE = Path(__file__).parent
@@ -18,7 +18,7 @@ HEAD = "<!-- Made by `make docs` from the code. Change the code, not this page. 
 MODELS = ("register", "list", "show", "promote", "rollback", "history", "diff", "quarantine", "prune", "alias", "mirror")
 COMMANDS = (
     *("init", "label", "check", "train", "evaluate", "compare", "report", "optimize", "predict", "batch"),
-    *("serve", "stream", "stream run", "stream status", "stream redrive", "bench", "embed"),
+    *("serve", "stream", "stream run", "stream autoscale", "stream status", "stream tail", "stream redrive", "bench", "embed"),
     *("models", *(f"models {name}" for name in MODELS)),
     *("vectors", "vectors train", "vectors near"),
     *("import", "export", "doctor"),
@@ -31,8 +31,13 @@ def settings_page() -> str:
     lines = ["# Settings", "", "A flag goes before the environment, the environment before `cauce.toml`.", ""]
     for table in (Settings, Serve, Stream):
         lines += [f"## [{table.TABLE}]", ""]
-        for name, field in table.model_fields.items():
-            default = "none" if field.default is None else str(field.default).replace(str(Path.home()), "~")
+        if table.PARTS:
+            lines += [
+                f"A table `[{table.TABLE}.NAME]` holds those of one {table.TABLE}, which go before `[{table.TABLE}]`.",
+                "",
+            ]
+        for name, field in ((name, table.model_fields[field]) for name, field in written(table).items()):
+            default = "none" if field.default in (None, "") else str(field.default).replace(str(Path.home()), "~")
             facts = f"Environment: `{table.model_config['env_prefix']}{name.upper()}`. Default: `{default}`."
             lines += [f"### {name}", "", f"{field.description}", "", facts, ""]
     return "\n".join(lines)
