@@ -110,5 +110,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 def held(client: Any, address: str) -> dict[int, int]:
     """How many messages are held by the workers of the group `cauce`, by process."""
+    if not client.exists(stream(address)) or not client.xinfo_groups(stream(address)):
+        return {}
     found = client.xinfo_consumers(stream(address), "cauce")
     return {int(one["name"].split(b"-")[-2]): one["pending"] for one in found if one["pending"]}

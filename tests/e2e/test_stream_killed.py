@@ -16,6 +16,7 @@ from streaming import Worker, ended, entries, fill, held, killed, messages, rows
 COUNT = 600
 STEPS = ("stream.fetched", "stream.predicted", "stream.written", "stream.acknowledged")
 PART_STEPS = ("part.written", "part.renamed", *STEPS)
+SLOW = 0.005  # seconds a message
 UNHURRIED = {"CAUCE_STREAM_MAX_BATCH": "20", "SLOW": "0.002"}  # it comes to every step several times
 Broker = tuple[Any, str]
 Environment = dict[str, str]
@@ -84,30 +85,26 @@ def test_killed_at_every_step_each_result_is_there_once(step: str, nth: int, way
 
 
 def check_random(kills: int, each: int, count: int, way: Way, environment: Environment) -> None:
-    """Workers of a slow model are killed while they hold messages; others follow them."""
-    dice, env = random.Random(5), {**environment, "CAUCE_STREAM_MAX_BATCH": "20", "SLOW": "0.005"}
+    """Workers of a slow model are killed while they hold messages; others follow them, and more messages come."""
+    dice, env = random.Random(5), {**environment, "CAUCE_STREAM_MAX_BATCH": "20", "SLOW": str(SLOW)}
     workers = [way.start(env, deadly=True) for _ in range(count)]
-    way.put(messages(range(each)))
-    done = 0
+    rounds, done = 0, 0
     while done < kills:
-        until(lambda: way.client.exists(stream(way.raw)) and way.client.xinfo_groups(stream(way.raw)))
-        busy = [one for one in workers if one.pid in held(way.client, way.raw)]
-        if not busy:
-            time.sleep(0.02)
-            continue
-        unlucky = dice.choice(busy)
-        time.sleep(dice.uniform(0, 1))  # not always over the first that it takes: that one would be thought to be the reason
+        way.put(messages(range(rounds * each, (rounds + 1) * each)))
+        rounds += 1
+        until(lambda: any(one.pid in held(way.client, way.raw) for one in workers))
+        unlucky = dice.choice([one for one in workers if one.pid in held(way.client, way.raw)] or workers)
+        # Not always over the first that it takes: that one would be thought to be the reason.
+        time.sleep(dice.uniform(0, each * SLOW / count / 2))
         killed(unlucky)
-        if unlucky.pid in held(way.client, way.raw):  # it died over its work
-            done += 1
-            way.put(messages(range(done * each, (done + 1) * each)))
+        done += unlucky.pid in held(way.client, way.raw)  # it died over its work
         workers[workers.index(unlucky)] = way.start(env, deadly=True)
     until(way.done, 300)
     for one in workers:
         one.terminate()
         _, said = one.communicate(timeout=60)
         assert one.returncode in (0, -signal.SIGTERM), said.decode()  # one that had only begun holds nothing yet
-    whole = (kills + 1) * each
+    whole = rounds * each
     assert way.answered() == wanted(whole)
     assert way.letters() == {"empty_text": whole // 100}
 
@@ -121,6 +118,22 @@ def test_killed_at_random_over_their_work_each_result_is_there_once(way: Way, en
 @pytest.mark.parametrize("count", [2, 4])
 def test_30_kills_over_20000_messages_leave_each_result_there_once(count: int, way: Way, environment: Environment) -> None:
     check_random(30, 700, count, way, environment)
+
+
+@pytest.mark.prove
+def test_what_a_worker_at_full_speed_held_is_answered_within_10_seconds(way: Way, environment: Environment) -> None:
+    env = {name: value for name, value in environment.items() if not name.startswith("CAUCE_STREAM_")}  # nothing is set
+    for block in range(20):
+        way.put(messages(range(block * 10_000, (block + 1) * 10_000)))
+    one, heir = way.start(env), way.start(env)
+    until(lambda: held(way.client, way.raw).get(one.pid, 0) > 10_000)
+    killed(one)
+    left = held(way.client, way.raw)[one.pid]
+    until(lambda: one.pid not in held(way.client, way.raw), 10)
+    assert left > 10_000
+    until(way.done)
+    ended(heir)
+    assert way.answered() == wanted(200_000)
 
 
 def check_poison(attempts: int, way: Way, environment: Environment) -> None:

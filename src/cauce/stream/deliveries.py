@@ -13,6 +13,14 @@ import pyarrow as pa
 
 from cauce.data.json_text import objects
 
+SUSPECT = 2  # times that a message was given out: one more, and it may be what its workers died of
+TOGETHER = 1000  # messages that were given out twice and are answered together: if their worker dies, each comes back alone
+
+
+def together(max_attempts: int) -> int:
+    """How many that were given out twice may be fetched at a time: one, where no attempt is left for each of them alone."""
+    return TOGETHER if max_attempts > SUSPECT else 1
+
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:

@@ -22,7 +22,7 @@ from nats.aio.msg import Msg
 
 from cauce.errors import BrokerGone, CauceError, InputError
 from cauce.stream.broker import AtOnce
-from cauce.stream.deliveries import Deliveries
+from cauce.stream.deliveries import SUSPECT, Deliveries, together
 from cauce.stream.letter import shorter
 from cauce.stream.nats_client import ID, START, Address, Client, Connection, Sent, status
 from cauce.stream.nats_stream import (
@@ -57,10 +57,11 @@ class NatsSource:
         self._subject, self._named = subject_of(place, written=False), place.options.get("stream", "")
         self._settings = opening.settings
         self._pulls, self._answers = _client(place, opening), _client(place, opening)
+        self._together = together(opening.settings.max_attempts - 1)  # some that come along may have been given out once more
         self._closed = threading.Event()
         self._stream = self._pulls(self._join)
         self._typical = float(TYPICAL)
-        self._next_look, self._alone = 0.0, False
+        self._next_look, self._again = 0.0, False
         self._held = dict[str, str]()  # where an answer goes, by place
         self._given = deque[tuple[float, list[str]]]()  # when it was last said that these are worked on
         self._thread = threading.Thread(target=self._touch, name=f"touch {self._subject}", daemon=True)
@@ -69,12 +70,12 @@ class NatsSource:
     def fetch(self, most: int, room: int, wait: float) -> Deliveries | None:
         """What is there, else the first that comes."""
         if time.monotonic() >= self._next_look:
-            self._alone = self._pulls(self._twice_given)
+            self._again = self._pulls(self._given_again)
             self._next_look = time.monotonic() + self._settings.takeover / 3
         count = max(1, min(most, int(room / self._typical)))
-        frames = self._now(1 if self._alone else count, room)
-        if self._alone and frames and count > 1 and _facts(frames[0])[0] == "1":  # those that come again come before others
-            frames += self._now(count - 1, room)
+        frames = self._now(1 if self._again else count, room)
+        if self._again and frames and (more := self._beside(int(_facts(frames[0])[0]), count) - 1):
+            frames += self._now(more, room)
         if not frames and wait > 0:
             ask = {"batch": 1, "expires": max(int(wait * SECOND), 1)}
             frames = self._pulls(lambda one: self._pull(one, ask, room, wait))
@@ -100,14 +101,18 @@ class NatsSource:
         join(connection, config, self._subject, self._settings)
         return str(config["name"])
 
-    def _twice_given(self, connection: Connection) -> bool:
-        """Whether messages are about that were given out twice: those are fetched one by one.
+    def _given_again(self, connection: Connection) -> bool:
+        """Whether messages are about that were given out before: one says how many may be fetched with it.
 
         Whoever fetches them may die of one, and what was fetched with it has been given out once more then.
         """
         name = f"CONSUMER.INFO.{self._stream}.{self._settings.group}"
         found = connection.request(name, {}, unless=(NO_CONSUMER, NO_STREAM))
         return bool(found and found["num_redelivered"])
+
+    def _beside(self, times: int, count: int) -> int:
+        """How many may be fetched together where the next was given out so often. Those that come again come before others."""
+        return count if times == 1 else min(count, self._together) if times == SUSPECT else 1
 
     def _now(self, count: int, room: int) -> list[Msg]:
         """What is there."""

@@ -11,8 +11,10 @@ import secrets
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import Any
 from urllib.parse import SplitResult
@@ -26,7 +28,7 @@ from redis.retry import Retry
 from cauce.errors import AccessDenied, BrokerGone, CauceError, InputError
 from cauce.faults import fault
 from cauce.stream.broker import AtOnce, Output, Sink
-from cauce.stream.deliveries import Deliveries
+from cauce.stream.deliveries import SUSPECT, Deliveries, together
 from cauce.stream.message import Document
 from cauce.stream.patience import Patience
 from cauce.stream.records import Records
@@ -39,7 +41,6 @@ GONE = (
     exceptions.ClusterDownError, exceptions.TryAgainError,
 )  # fmt: skip
 DENIED = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
-TAKEN = 100  # entries of dead workers that are taken over at a time
 SCRIPTED = 500  # rows that a script does at once: some 6 ms, for which the server answers nobody else
 TOUCHED = 1000  # entries that are touched in one command
 LOOKED_AT = 100  # entries that `tail` asks for at a time
@@ -148,6 +149,7 @@ class RedisSource:
 
     Args:
         takeover: seconds after which what nobody touches is taken over.
+        max_attempts: how often a message is given out at most.
         name: what it is called in the group; empty: a name of its own.
 
     Raises:
@@ -157,9 +159,13 @@ class RedisSource:
 
     ended = False
 
-    def __init__(self, server: Server, stream: str, group: str, takeover: float, name: str = "") -> None:
+    def __init__(self, server: Server, stream: str, group: str, takeover: float, max_attempts: int, name: str = "") -> None:
         self.server, self.stream, self.group = server, stream, group
-        self._takeover = takeover
+        self._takeover, self._idle = takeover, int(takeover * 1000)
+        self._together, self._suspects = (
+            together(max_attempts),
+            deque[tuple[bytes, int]](),
+        )  # with how often they were given out
         self._consumer = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         key = f"{stream}:worker:{group}:{name}"
         self._name = Name(server, server.client, key, name, takeover) if name else None
@@ -176,9 +182,9 @@ class RedisSource:
         """What dead workers left, else the next entries."""
         if self._name is not None and self._name.lost:
             raise self._name.taken
-        entries, attempts = self._taken_over() if time.monotonic() >= self._next_look else ([], None)
+        count = max(1, min(most, int(room / self._typical)))
+        entries, attempts = self._taken_over(count) if time.monotonic() >= self._next_look else ([], None)
         if not entries:
-            count = max(1, min(most, int(room / self._typical)))
             entries, attempts = self._read(count, max(1, int(wait * 1000))), None
         if not entries:
             return None
@@ -250,22 +256,28 @@ class RedisSource:
         answer = self._in_group(lambda: self.server.client.execute_command(*command))
         return answer[0][1] if answer else []
 
-    def _taken_over(self) -> tuple[list[Entry], list[int] | None]:
+    def _taken_over(self, most: int) -> tuple[list[Entry], list[int] | None]:
         """Entries that nobody touched, with how often they were given out: one that had been given out twice comes alone.
 
         Who takes it over may die of it, and whatever was taken over together has been given out once more then.
         """
-        idle = int(self._takeover * 1000)
-        client, names = self.server.client, (self.stream, self.group)
-        found = self._in_group(lambda: client.xpending_range(*names, "-", "+", TAKEN, idle=idle)) or []
-        once = [one["message_id"] for one in found if one["times_delivered"] == 1]
-        chosen = once or [one["message_id"] for one in found[:1]]
-        if not chosen:
-            self._next_look = time.monotonic() + self._takeover / 3
-            return [], None
-        attempts = {one["message_id"]: one["times_delivered"] + 1 for one in found}
-        entries = self._in_group(lambda: client.execute_command("XCLAIM", *names, self._consumer, idle, *chosen)) or []
-        return entries, [attempts[place] for place, _ in entries]
+        if not self._suspects:
+            look = partial(self.server.client.xpending_range, self.stream, self.group, "-", "+", min(most, self._together))
+            found = self._in_group(partial(look, idle=self._idle))
+            times = {one["message_id"]: one["times_delivered"] for one in found or ()}
+            if innocent := {place: count for place, count in times.items() if count < SUSPECT}:
+                return self._claimed(innocent)
+            self._suspects.extend(times.items())
+        if self._suspects:
+            return self._claimed(dict([self._suspects.popleft()]))
+        self._next_look = time.monotonic() + self._takeover / 3
+        return [], None
+
+    def _claimed(self, times: dict[bytes, int]) -> tuple[list[Entry], list[int]]:
+        """Those of these entries that still nobody touches, which were given out so often."""
+        command = ("XCLAIM", self.stream, self.group, self._consumer, self._idle, *times)
+        entries = self._in_group(lambda: self.server.client.execute_command(*command)) or []
+        return entries, [times[place] + 1 for place, _ in entries]
 
     def _in_group(self, command: Callable[[], Any]) -> Any:
         """What a command answers; nothing where the stream was deleted: it begins anew."""
@@ -367,7 +379,9 @@ def server_of(place: Place, opening: Opening) -> Server:
 
 def _source(place: Place, opening: Opening) -> RedisSource:
     settings = opening.settings
-    return RedisSource(server_of(place, opening), place.path, settings.group, settings.takeover, settings.worker_name)
+    return RedisSource(
+        server_of(place, opening), place.path, settings.group, settings.takeover, settings.max_attempts, settings.worker_name
+    )
 
 
 def _sink(place: Place, opening: Opening) -> RedisSink:

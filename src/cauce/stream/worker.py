@@ -22,7 +22,7 @@ from cauce.stream.behind import Behind
 from cauce.stream.broker import Output, Sink, Source
 from cauce.stream.columns import from_columns
 from cauce.stream.dedupe import Recent
-from cauce.stream.deliveries import Deliveries, joined
+from cauce.stream.deliveries import SUSPECT, Deliveries, joined, together
 from cauce.stream.key import keys_of
 from cauce.stream.letter import letters
 from cauce.stream.message import CODES, OF_MESSAGES
@@ -32,7 +32,6 @@ from cauce.stream.splice import spliced
 
 FIRST = 64  # messages of the first batch, before it is known how long one takes
 BUSY = 0.25  # seconds that a batch should keep the model busy: what is fetched has to be answered before a worker can end
-SUSPECT = 2  # times that a message was given out: one more, and it may be what the workers died of
 TOO_MANY = CODES.index("too_many_attempts")
 
 
@@ -126,22 +125,22 @@ class Worker:
         return self.counts
 
     def _in_order(self, deliveries: Deliveries, behind: Behind) -> None:
-        """Those that were given out before come first, alone: one that kills its worker takes no other along again.
+        """Those that were given out before come first. One that may have killed two workers comes alone, then the others.
 
-        Before one that may have killed two, all others are settled: a part of a folder holds many that are not acknowledged.
+        Before those, all is settled: a part of a folder holds many that are not acknowledged, and would be given out again.
         """
         again = deliveries.attempts > 1
         if not again.any():
             self._handle(deliveries, behind)
             return
         self._recent.add(self._sink.recent())
-        for row in np.flatnonzero(again):
-            if deliveries.attempts[row] > SUSPECT:
+        shared = (deliveries.attempts == SUSPECT) & (together(self._settings.max_attempts) > 1)
+        alone = np.flatnonzero(again & ~shared)
+        for rows in (*alone[:, np.newaxis], np.flatnonzero(shared), np.flatnonzero(~again)):
+            if len(rows):
                 behind.settle()
-            self._handle(deliveries.take(np.array([row])), behind)
+                self._handle(deliveries.take(rows), behind)
         behind.settle()
-        if not again.all():
-            self._handle(deliveries.take(np.flatnonzero(~again)), behind)
 
     def _handle(self, deliveries: Deliveries, behind: Behind) -> None:
         model, limit = self._current(), self._settings.max_message_bytes

@@ -25,8 +25,10 @@ def broker() -> Iterator[tuple[Any, str]]:
         yield found
 
 
-def opened(address: str) -> Source:
-    return places.source(address, Opening(Stream(takeover=TAKEOVER), Patience(0, lambda line: None, threading.Event())))
+def opened(address: str, **settings: Any) -> Source:
+    return places.source(
+        address, Opening(Stream(takeover=TAKEOVER, **settings), Patience(0, lambda line: None, threading.Event()))
+    )
 
 
 def left(broker: tuple[Any, str], *attempts: int) -> list[bytes]:
@@ -51,6 +53,17 @@ def test_what_came_too_often_to_be_innocent_is_taken_over_alone_and_after_the_ot
         ([b"1"], [3]),
         ([b"3"], [5]),
     ]
+    source.close()
+
+
+@pytest.mark.parametrize(("most", "expected"), [(3, [1000, 200]), (2, [1] * 4)])
+def test_what_a_dead_worker_held_is_taken_over_together_if_each_can_be_tried_alone_yet(
+    most: int, expected: list[int], broker: tuple[Any, str]
+) -> None:
+    left(broker, *[1] * (1200 if most == 3 else 4))
+    source = opened(broker[1], max_attempts=most)
+    found = [source.fetch(16_384, 1 << 30, 0.05) for _ in expected]
+    assert [(len(one), {*one.attempts}) for one in found if one] == [(count, {2}) for count in expected]
     source.close()
 
 

@@ -60,23 +60,34 @@ def test_another_version_s_answer_is_another_result_only_where_that_was_asked_fo
         assert len(sink.documents) == expected
 
 
-def test_a_message_that_came_too_often_is_dead_and_one_that_came_again_is_answered_alone() -> None:
-    sink = MemorySink()
-    counts, dead, _ = worked(topic_of(3, attempts=6), [echo_model()], sink)
+def test_a_message_that_came_too_often_is_dead() -> None:
+    counts, dead, _ = worked(topic_of(3, attempts=6), [echo_model()], MemorySink())
     assert counts.dead == {"too_many_attempts": 3}
     assert [one["attempts"] for one in dead.documents] == [6, 6, 6]
-    again, handled = MemorySource(topic_of(3, attempts=2), ends=True), list[int]()
-    worker = Worker(echo_model, again, sink, joined(again, sink, MemorySink()), Stream())
+
+
+@pytest.mark.parametrize(
+    ("attempts", "most", "expected"),
+    [
+        pytest.param(2, 5, [1, 4], id="the second time in company"),  # the first message is fetched by itself
+        pytest.param(3, 5, [1] * 5, id="the third time alone"),
+        pytest.param(2, 2, [1] * 5, id="alone if there is no third time"),
+    ],
+)
+def test_who_is_answered_with_one_that_came_again(attempts: int, most: int, expected: list[int]) -> None:
+    sink, handled = MemorySink(), list[int]()
+    again = MemorySource(topic_of(5, attempts=attempts), ends=True)
+    worker = Worker(echo_model, again, sink, joined(again, sink, MemorySink()), Stream(max_attempts=most))
     worker.watch.append(lambda one: handled.append(len(one.deliveries)))
     worker.run(threading.Event())
-    assert handled == [1, 1, 1]
-    assert len(sink.documents) == 3
+    assert handled == expected
+    assert len(sink.documents) == 5
 
 
 @pytest.mark.parametrize(("attempts", "left"), [(2, ["1", "2"]), (3, ["2"])])
-def test_what_came_before_one_that_may_have_killed_two_workers_is_safe(attempts: int, left: list[str], tmp_path: Path) -> None:
+def test_what_came_before_one_that_may_have_killed_a_worker_is_safe(attempts: int, left: list[str], tmp_path: Path) -> None:
     topic = topic_of(3, attempts=attempts)  # the first is fetched by itself
-    answering = iter([echo_model(), echo_model()])
+    answering = iter([echo_model()] * (attempts - 1))
 
     def current() -> Model:
         for model in answering:
