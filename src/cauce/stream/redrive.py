@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from cauce.stream.schemes import Opening, Place, read
 from cauce.stream.standard import Lines
 
 AT_A_TIME = 500  # letters
-QUIET = 1.0  # seconds without a letter after which there are no more
+QUIET = 1.0  # seconds without a letter that is old enough after which there are no more
 GROUP = "redrive"  # whose position in a broker's dead letters it is
 
 
@@ -100,24 +102,32 @@ def _from_folder(folder: Path, sink: Sink[Records], chosen: Redrive) -> None:
 
 
 def _from_broker(dead: str, sink: Sink[Records], opening: Opening, chosen: Redrive) -> None:
-    """What stays is added to the letters again, behind those that there are: whoever meets one of these has seen all."""
-    source, back, turn = places.source(dead, opening), places.dead(dead, opening), secrets.token_hex(8)
+    """What stays is added to the letters again, behind those that there are.
+
+    What died or was added since this began is for another time. It is left where it is, and no sign that all was seen: a topic
+    of several partitions has no order.
+    """
+    source, back, begun = places.source(dead, opening), places.dead(dead, opening), datetime.now(UTC)
+    found_one = time.monotonic()
     try:
         while (found := source.fetch(AT_A_TIME, opening.settings.max_bytes, QUIET)) is not None:
             names = found.places.to_pylist()
-            letters = [_letter(data, place) for data, place in zip(found.data.to_pylist(), names, strict=True)]
-            seen = next((row for row, one in enumerate(letters) if one.get("turn") == turn), len(letters))
-            goes = [chosen.goes(one) for one in letters[:seen]]
-            _write(sink, [one for one, go in zip(letters, goes, strict=False) if go])
-            stays = [one for one, go in zip(letters, goes, strict=False) if not go]
+            letters = [(name, _letter(data, name)) for name, data in zip(names, found.data.to_pylist(), strict=True)]
+            old = [(name, one) for name, one in letters if datetime.fromisoformat(str(one.get("kept", one["at"]))) <= begun]
+            if old:
+                found_one = time.monotonic()
+            elif time.monotonic() > found_one + QUIET:
+                return
+            goes = [chosen.goes(one) for _, one in old]
+            _write(sink, [one for (_, one), go in zip(old, goes, strict=True) if go])
+            stays = [one for (_, one), go in zip(old, goes, strict=True) if not go]
             if stays:
-                kept = [{**one, "turn": turn, "key": secrets.token_hex(16)} for one in stays]  # a known key would be left out
+                now = datetime.now(UTC).isoformat()
+                kept = [{**one, "kept": now, "key": secrets.token_hex(16)} for one in stays]  # a known key would be left out
                 back.write(_records([one["key"] for one in kept], [orjson.dumps(one) for one in kept]))
                 back.flush()
-            if seen:
-                source.acknowledge(names[:seen])
-            if seen < len(letters):
-                return
+            if old:
+                source.acknowledge([name for name, _ in old])
     finally:
         source.close()
         back.close()
@@ -159,7 +169,7 @@ def _move(server: Any, source: str, target: str, chosen: list[tuple[bytes, bytes
 def _letter(data: bytes, place: str) -> Document:
     try:
         found: Document = orjson.loads(data)
-        if {"code", "cut"} <= found.keys() and {"raw", "raw_base64"} & found.keys():
+        if {"code", "cut", "at"} <= found.keys() and {"raw", "raw_base64"} & found.keys():
             return found
     except (ValueError, AttributeError):
         pass

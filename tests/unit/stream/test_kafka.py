@@ -412,17 +412,19 @@ def test_a_dead_letter_is_not_written_again_by_the_next_worker(own: OwnKafka, tm
     assert sorted(json.loads(one.value() or b"")["id"] for one in own.records("scored")) == ["0", "1", "2", "3", "4"]
 
 
-def test_dead_letters_are_redriven(own: OwnKafka) -> None:
-    own.make("raw.dead", partitions=1)
-    letters = [{"code": "runtime_failed", "cut": n == 3, "raw": f'{{"id": {n}}}'} for n in range(5)]
-    sink = places.dead(f"{own.address}/raw.dead", opening())
+def test_dead_letters_of_several_partitions_are_redriven(own: OwnKafka) -> None:
+    dead, to, before = f"{own.address}/raw.dead", f"{own.address}/raw", "2026-01-01T00:00:00.000+00:00"
+    own.make("raw.dead", partitions=4)
+    facts = {"code": "runtime_failed", "at": before}
+    letters = [{**facts, "cut": n % 5 == 3, "raw": f'{{"id": {n}}}'} for n in range(2000)]
+    sink = places.dead(dead, opening())
     lines = pa.array([json.dumps(one).encode() for one in letters], pa.large_binary())
-    sink.write(Records(pa.array([f"{n:032x}" for n in range(5)]), lines))
+    sink.write(Records(pa.array([f"{n:032x}" for n in range(2000)]), lines))
     sink.flush()
     sink.close()
-    done = redrive(opening(), f"{own.address}/raw.dead", f"{own.address}/raw")
-    assert (done.went.total(), done.stayed.total()) == (4, 1)
-    assert sorted(json.loads(one.value() or b"")["id"] for one in own.records("raw")) == [0, 1, 2, 4]
+    found = [redrive(opening(), dead, to) for _ in range(2)]
+    assert [(one.went.total(), one.stayed.total()) for one in found] == [(1600, 400), (0, 400)]
+    assert sorted(json.loads(one.value() or b"")["id"] for one in own.records("raw")) == [n for n in range(2000) if n % 5 != 3]
 
 
 def test_the_last_messages_and_those_that_come_can_be_looked_at(own: OwnKafka) -> None:

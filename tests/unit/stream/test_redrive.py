@@ -7,6 +7,7 @@ import threading
 import uuid
 from pathlib import Path
 
+import orjson
 import pytest
 
 from cauce.errors import FileMissing, InputError
@@ -52,6 +53,17 @@ def test_letters_with_a_code_go_and_the_others_can_go_later(dead: str) -> None:
     assert redrive(opening(), dead, to).stayed == {"too_large": 1}
     messages = [data for data, _, _ in TOPICS[to.removeprefix("memory:")].waiting]
     assert sorted(messages) == sorted(one for one in BAD if len(one) < 100)
+
+
+def test_what_dies_meanwhile_is_for_another_time() -> None:
+    """Else a message that dies again would go round and round."""
+    dead, to = f"memory:{uuid.uuid4()}", f"memory:{uuid.uuid4()}"
+    die(dead)
+    waiting = TOPICS[dead.removeprefix("memory:")].waiting
+    data, *rest = waiting[0]
+    waiting[0] = (orjson.dumps({**orjson.loads(data), "at": "2999-01-01T00:00:00.000+00:00"}), *rest)
+    assert redrive(opening(), dead, to).went.total() == 3
+    assert [orjson.loads(one)["code"] for one, *_ in waiting] == ["not_json", "too_large"]
 
 
 def test_a_part_of_which_all_went_is_gone_and_the_rest_is_whole(tmp_path: Path) -> None:
