@@ -12,6 +12,7 @@ import orjson
 
 from cauce.evaluation.chance import count_bound, count_interval, share_bound
 from cauce.evaluation.slices import wilson
+from cauce.stream.outbox import Message
 from cauce.stream.rules import Rule
 from cauce.stream.tally import ALL, Cell
 
@@ -51,8 +52,8 @@ class Verdict:
 class States(Protocol):
     """Which alerts are firing; see `cauce.stream.ledger.Ledger.turn`."""
 
-    def turn(self, rule: str, until: int, *, firing: bool) -> bool:
-        """Change the state of an alert; whether it changed."""
+    def turn(self, rule: str, until: int, message: Message, *, firing: bool) -> bool:
+        """Change the state of an alert, of which a message is to be sent; whether it changed."""
         ...
 
 
@@ -62,7 +63,7 @@ class Own:
     def __init__(self) -> None:
         self._firing = set[str]()
 
-    def turn(self, rule: str, until: int, *, firing: bool) -> bool:
+    def turn(self, rule: str, until: int, message: Message, *, firing: bool) -> bool:
         """Change the state of an alert; whether it changed."""
         if (rule in self._firing) == firing:
             return False
@@ -91,16 +92,14 @@ class Alerts:
     Args:
         width: seconds of a window.
         stream: its name, in messages.
-        send: given each message and its id.
+        send: given each message.
 
     Attributes:
         verdicts: the last of each rule.
 
     """
 
-    def __init__(
-        self, rules: Sequence[Rule], width: int, stream: str, states: States, send: Callable[[bytes, str], None]
-    ) -> None:
+    def __init__(self, rules: Sequence[Rule], width: int, stream: str, states: States, send: Callable[[Message], None]) -> None:
         self._rules, self._width, self._stream, self._states, self._send = rules, width, stream, states, send
         self._next: int | None = None  # the window that is looked at next, once it is closed
         self.verdicts: dict[Rule, Verdict] = {}
@@ -128,13 +127,15 @@ class Alerts:
         if verdict.n < rule.least:
             return
         fires = verdict.chance < self._width / WEEK
-        if (fires or verdict.back) and self._states.turn(rule.written, end, firing=fires):
-            self._send(*self._message(verdict, "firing" if fires else "resolved"))
+        if fires or verdict.back:
+            message = self._message(verdict, "firing" if fires else "resolved")
+            if self._states.turn(rule.written, end, message, firing=fires):
+                self._send(message)
 
     def _windows(self, rule: Rule) -> int:
         return round(rule.over / self._width)
 
-    def _message(self, verdict: Verdict, state: str) -> tuple[bytes, str]:
+    def _message(self, verdict: Verdict, state: str) -> Message:
         rule, low_high = verdict.rule, [round(end, 6) for end in verdict.interval]
         end = self._time(verdict.end)
         body: dict[str, Any] = {
@@ -152,7 +153,7 @@ class Alerts:
             "chance": float(f"{verdict.chance:.1e}"),
         }
         name = blake2b(orjson.dumps((self._stream, rule.written, state, end)), digest_size=16).hexdigest()
-        return orjson.dumps(body), name
+        return Message(orjson.dumps(body), name)
 
     def _time(self, window: int) -> str:
         return _iso(datetime.fromtimestamp(window * self._width, UTC))

@@ -1,9 +1,11 @@
-"""The counts of windows in a database, where workers add them up, and the states of alerts, which one of them may change."""
+"""The counts of windows in a database, where workers add them up; the states of alerts, which one of them may change, and
+what is to be sent of that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,8 +14,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from cauce.stream.database import Database
+from cauce.stream.outbox import Message
 from cauce.stream.tally import Cell
 
+LEFT = timedelta(seconds=30)  # after which a message that no worker says it holds is another's to send
 MAKING = 0xCA0CF  # the number of the lock in PostgreSQL for making the tables
 METADATA = sa.MetaData()
 WINDOWS = sa.Table(
@@ -36,6 +40,14 @@ STATES = sa.Table(
     sa.Column("firing", sa.Boolean, nullable=False),
     sa.Column("until", sa.DateTime(timezone=True), nullable=False),  # the end of what was seen
     sa.Column("worker", sa.Text, nullable=False),
+)
+MESSAGES = sa.Table(
+    "window_messages",
+    METADATA,
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("held", sa.DateTime(timezone=True), nullable=False),  # when a worker said last that it sends it
 )
 TOTALS = """create view {}window_totals as
 select stream, start, seconds, term, label, cast(sum(count) as bigint) as count, cast(sum(late) as bigint) as late
@@ -64,6 +76,7 @@ class Ledger:
         new = {name: windows.excluded[name] for name in ("count", "late")}
         self._put = windows.on_conflict_do_update(index_elements=[*WINDOWS.primary_key.columns], set_=new)
         self._first = insert(STATES).on_conflict_do_nothing()
+        self._keep = insert(MESSAGES).on_conflict_do_nothing()
         database(_make)
 
     def write(self, counts: Mapping[Cell, tuple[int, int]]) -> None:
@@ -87,8 +100,8 @@ class Ledger:
         rows = self._database(lambda connection: connection.execute(asked).all())
         return {Cell(round(_utc(start).timestamp()) // self._width, term, label): int(n) for start, term, label, n in rows}
 
-    def turn(self, rule: str, until: int, *, firing: bool) -> bool:
-        """Change the state of an alert, for what was seen before the window `until`.
+    def turn(self, rule: str, until: int, message: Message, *, firing: bool) -> bool:
+        """Change the state of an alert, for what was seen before the window `until`, and keep the message until it is sent.
 
         Returns:
             whether it changed: not where another worker changed it already, or saw more.
@@ -103,9 +116,36 @@ class Ledger:
             connection.execute(self._first, mine | never)
             connection.execute(sa.update(STATES).filter_by(**mine).where(*older).values(new))
             # Asked for, not taken from the update: this may run again because the answer to its first commit was lost.
-            return connection.scalar(sa.select(sa.func.count()).select_from(STATES).filter_by(**mine, **new)) == 1
+            changed = connection.scalar(sa.select(sa.func.count()).select_from(STATES).filter_by(**mine, **new)) == 1
+            if changed:
+                kept = {"stream": self._stream, **message._asdict(), "held": datetime.now(UTC)}
+                connection.execute(self._keep, kept)
+            return changed
 
         return self._database(turned)
+
+    def left(self, held: Collection[str]) -> list[Message]:
+        """Messages that nobody sends: their worker died, or gave up. From here on they are this worker's.
+
+        Args:
+            held: ids of those that this worker is sending already.
+
+        """
+        table, now = MESSAGES.c, datetime.now(UTC)
+        own = sa.update(MESSAGES).where(table.stream == self._stream).values(held=now)
+        others = own.where(table.held < now - LEFT).returning(table.body, table.id)
+
+        def claimed(connection: sa.Connection) -> list[Message]:
+            connection.execute(own.where(table.id.in_(held)))
+            return [Message(*row) for row in connection.execute(others)]
+
+        return self._database(claimed)
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Messages that are over."""
+        table = MESSAGES.c
+        gone = sa.delete(MESSAGES).where(table.stream == self._stream, table.id.in_(ids))
+        self._database(lambda connection: connection.execute(gone))
 
     def close(self) -> None:
         """Close the connections."""

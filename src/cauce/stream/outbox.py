@@ -6,11 +6,18 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from cauce.errors import CauceError
+from cauce.errors import BrokerGone, CauceError
 
 MOST = 100  # messages that wait
+
+
+class Message(NamedTuple):
+    """What is sent: a body, and an id by which a receiver knows it again."""
+
+    body: bytes
+    id: str
 
 
 class Hook(Protocol):
@@ -33,21 +40,26 @@ class Outbox:
 
     Attributes:
         sent, failed: how many were, and how many could not be: those too for which there was no room.
+        over: ids of those that were sent, or that the receiver refuses. Whoever keeps them takes them out.
+        held: ids of those that wait or are being sent.
 
     """
 
     def __init__(self, hook: Hook, tell: Callable[[str], None]) -> None:
         self._hook, self._tell = hook, tell
         self.sent = self.failed = 0
-        self._waiting: queue.Queue[tuple[bytes, str] | None] = queue.Queue(MOST)
+        self.over, self.held = set[str](), set[str]()
+        self._waiting: queue.Queue[Message | None] = queue.Queue(MOST)
         self._thread = threading.Thread(target=self._work, name="cauce-stream-alerts", daemon=True)
         self._thread.start()
 
-    def __call__(self, body: bytes, message_id: str) -> None:
+    def __call__(self, message: Message) -> None:
         """Have this sent."""
+        self.held.add(message.id)
         try:
-            self._waiting.put_nowait((body, message_id))
+            self._waiting.put_nowait(message)
         except queue.Full:
+            self.held.discard(message.id)
             self._lost(f"{MOST} others wait to be sent")
 
     def close(self, seconds: float) -> None:
@@ -66,8 +78,12 @@ class Outbox:
                 self._hook.send(*one)
             except CauceError as error:
                 self._lost(error.message)
+                if not isinstance(error, BrokerGone):
+                    self.over.add(one.id)
             else:
                 self.sent += 1
+                self.over.add(one.id)
+            self.held.discard(one.id)
 
     def _lost(self, why: str) -> None:
         self.failed += 1

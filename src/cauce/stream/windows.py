@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 EVERY = 1.0  # seconds between two writes
 MOST = 10_000  # windows that may wait to be written
 LEAST = 600.0  # seconds of which the counts are kept at least, for `Windows.shares`
+LOOK = 10.0  # seconds between two looks for alerts that another worker left unsent
 DRAIN = 10.0  # seconds that alerts have to go out when a worker ends
 
 
@@ -78,6 +80,7 @@ class Windows:
         self._held: dict[int, dict[tuple[str, str], list[int]]] = {}
         self._changed = set[int]()
         self._counted, self._late = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+        self._next_look = time.monotonic()
         self._lock, self._turning, self._stop = threading.Lock(), threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="cauce-stream-windows", daemon=True)
         self._thread.start()
@@ -135,21 +138,37 @@ class Windows:
         """Write what is left, send what waits, and let go."""
         self._stop.set()
         self._thread.join()
-        self._try()
+        self._try(self.turn)
         if self._outbox:
             self._outbox.close(DRAIN)
         if self._ledger:
+            self._try(self._forget_sent)
             self._ledger.close()
 
     def _work(self) -> None:
         while not self._stop.wait(EVERY):
-            self._try()
+            self._try(self.turn)
+            if time.monotonic() >= self._next_look:
+                self._try(self._send_left)
+                self._next_look = time.monotonic() + LOOK
 
-    def _try(self) -> None:
+    def _try(self, work: Callable[[], object]) -> None:
         try:
-            self.turn()
+            work()
         except CauceError as error:
             self._tell(f"windows are not written: {error.message}")
+
+    def _send_left(self) -> None:
+        """Send what another worker left unsent, or this one gave up."""
+        self._forget_sent()
+        if self._ledger and self._outbox:
+            for message in self._ledger.left(set(self._outbox.held)):
+                self._outbox(message)
+
+    def _forget_sent(self) -> None:
+        if self._ledger and self._outbox and (over := set(self._outbox.over)):
+            self._ledger.forget(over)
+            self._outbox.over -= over
 
     def turn(self) -> None:
         """Write what changed, forget what is old, and judge what is closed. Done each second by a thread of its own.

@@ -22,7 +22,7 @@ from cauce.stream.alerts import Alerts, Own, judged
 from cauce.stream.database import Database
 from cauce.stream.ledger import Ledger
 from cauce.stream.memory import MemorySink, MemorySource, Topic
-from cauce.stream.outbox import MOST, Outbox
+from cauce.stream.outbox import MOST, Message, Outbox
 from cauce.stream.patience import Patience
 from cauce.stream.places import joined
 from cauce.stream.rules import Rule
@@ -108,7 +108,7 @@ class Minutes:
 def told(written: str, minutes: Minutes, *, closed: int = 1000) -> list[tuple[str, int]]:
     """The states that a rule goes through, and the minute at whose end."""
     messages = list[dict[str, Any]]()
-    alerts = Alerts([read_rule(written)], 60, "cafe", Own(), lambda body, _: messages.append(json.loads(body)))
+    alerts = Alerts([read_rule(written)], 60, "cafe", Own(), lambda one: messages.append(json.loads(one.body)))
     alerts.look(minutes, NOON, NOON + closed)
     ends = [datetime.fromisoformat(one["window"]["end"]).timestamp() / 60 for one in messages]
     return [(one["state"], round(end) - NOON - 1) for one, end in zip(messages, ends, strict=True)]
@@ -158,7 +158,7 @@ def test_between_the_two_it_stays_what_it_was() -> None:
 
 def test_what_is_not_closed_is_not_judged_and_nothing_is_judged_twice() -> None:
     states, messages = Own(), list[bytes]()
-    alerts = Alerts([read_rule(RULE)], 60, "cafe", states, lambda body, _: messages.append(body))
+    alerts = Alerts([read_rule(RULE)], 60, "cafe", states, lambda one: messages.append(one.body))
     minutes = Minutes({0: (90, 100), 1: (1, 1000)})
     alerts.look(minutes, NOON, NOON)
     assert not messages
@@ -171,11 +171,11 @@ def test_what_is_not_closed_is_not_judged_and_nothing_is_judged_twice() -> None:
 
 
 def test_a_message_says_what_was_found_and_no_text() -> None:
-    given = list[tuple[bytes, str]]()
+    given = list[Message]()
     minutes = Minutes({0: (468, 1000)}, "café")
     for _ in range(2):
         rule = read_rule('share(bad, "café") > 40 % over 10 min')
-        Alerts([rule], 60, "cafe", Own(), lambda *one: given.append(one)).look(minutes, NOON, NOON + 5)
+        Alerts([rule], 60, "cafe", Own(), given.append).look(minutes, NOON, NOON + 5)
     message = json.loads(given[0][0])
     assert abs(time.time() - datetime.fromisoformat(message.pop("at")).timestamp()) < 60
     assert message == {
@@ -200,7 +200,7 @@ def test_of_workers_that_share_a_database_one_tells_and_one_that_is_behind_takes
         return Ledger(Database(f"sqlite:///{tmp_path}/windows.db", {}, patience), "cafe", 60)
 
     def alerts(states: Ledger) -> Alerts:
-        return Alerts([read_rule(RULE)], 60, "cafe", states, lambda body, _: messages.append(json.loads(body)["state"]))
+        return Alerts([read_rule(RULE)], 60, "cafe", states, lambda one: messages.append(json.loads(one.body)["state"]))
 
     messages = list[str]()
     ledgers = [ledger() for _ in range(3)]
@@ -243,7 +243,7 @@ def test_a_receiver_that_takes_nothing_holds_nobody_and_what_is_not_sent_is_coun
     outbox = Outbox(hook, lines.append)
     begun = time.monotonic()
     for n in range(MOST + 5):
-        outbox(b"no" if n == 1 else str(n).encode(), str(n))
+        outbox(Message(b"no" if n == 1 else str(n).encode(), str(n)))
     outbox.close(0.05)
     assert time.monotonic() - begun < 2
     full = [one for one in lines if "others wait" in one]

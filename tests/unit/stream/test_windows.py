@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cauce
-from cauce.errors import InputError
+from cauce.errors import BrokerGone, InputError
 from cauce.model.model import Model, echo_model
 from cauce.stream.database import Database
 from cauce.stream.deliveries import Deliveries
@@ -34,6 +34,7 @@ from cauce.stream.ledger import Ledger
 from cauce.stream.messages import read as read_messages
 from cauce.stream.messages import text_key
 from cauce.stream.moments import moments
+from cauce.stream.outbox import Message, Outbox
 from cauce.stream.patience import Patience
 from cauce.stream.results import Results
 from cauce.stream.tally import Cell, Tally
@@ -268,6 +269,60 @@ def seen(windows: Windows, *documents: dict[str, Any]) -> Windows:
     some = results(documents)
     windows.see(some, some.deliveries.received)
     return windows
+
+
+def test_what_a_worker_could_not_send_any_more_is_another_s_and_nobody_else_s(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cauce.stream.ledger.LEFT", timedelta(seconds=0.3))
+    dead, heir, other = place.ledger(), place.ledger(), place.ledger("te")
+    message = Message(b"{}", "a")
+    assert [one.turn("rule", NOON, message, firing=True) for one in (dead, heir)] == [True, False]
+    assert heir.left([]) == []  # it has just been held
+    for _ in range(3):
+        time.sleep(0.2)
+        dead.left(["a"])
+    assert heir.left([]) == []
+    time.sleep(0.4)
+    assert (other.left([]), heir.left([]), heir.left([])) == ([], [message], [])
+    heir.forget(["a"])
+    time.sleep(0.4)
+    assert heir.left([]) == []
+    for one in (dead, heir, other):
+        one.close()
+
+
+class Refusing:
+    """A receiver that takes nothing for a while."""
+
+    def __init__(self, times: int) -> None:
+        self.times, self.taken = times, list[str]()
+
+    def send(self, body: bytes, message_id: str) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise BrokerGone("https://example.test answers 503")
+        self.taken.append(message_id)
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_alert_that_its_worker_left_unsent_is_sent_by_the_next(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cauce.stream.ledger.LEFT", timedelta(seconds=0.3))
+    monkeypatch.setattr("cauce.stream.windows.LOOK", 0.5)
+    dead = place.ledger()
+    dead.turn("rule", NOON, Message(b"{}", "a"), firing=True)
+    dead.close()
+    hook = Refusing(2)
+    outbox = Outbox(hook, lambda line: None)
+    heir = place.windows(outbox=outbox)
+    end = time.monotonic() + 20
+    while not hook.taken and time.monotonic() < end:
+        time.sleep(0.05)
+    heir.close()
+    assert (hook.taken, outbox.sent, outbox.failed) == (["a"], 1, 2)
+    assert place.rows("select * from window_messages") == []
 
 
 def test_the_database_adds_workers_and_restarts_up(place: Place) -> None:
