@@ -54,9 +54,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two processes, a file each: what a file's tests share is made once. Alone the tests would take twice as long.
+# Three processes, a file each: what a file's tests share is made once. Many tests wait for a server or a clock, so two would leave a
+# processor idle.
 test: lint clients
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/pytest --numprocesses=3 --dist=loadfile
 
 cover: setup clients
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
