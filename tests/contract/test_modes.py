@@ -25,7 +25,7 @@ import cauce
 from cauce.batch.run import run
 from cauce.model.rows import ARROW
 from cauce.settings import Stream, settings
-from cauce.stream.memory import MemorySink, MemorySource, Topic
+from cauce.stream.brokers.memory import MemorySink, MemorySource, Topic
 from cauce.stream.places import joined
 from cauce.stream.worker import Worker
 

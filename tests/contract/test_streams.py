@@ -21,9 +21,9 @@ from cauce.errors import BrokerGone
 from cauce.model.model import echo_model
 from cauce.settings import Stream, settings
 from cauce.stream import places
-from cauce.stream.broker import Output, Sink, Source
+from cauce.stream.brokers.memory import MemorySink, MemorySource, Topic
+from cauce.stream.contract import Output, Sink, Source
 from cauce.stream.deliveries import Deliveries, joined
-from cauce.stream.memory import MemorySink, MemorySource, Topic
 from cauce.stream.message import Document
 from cauce.stream.patience import Patience
 from cauce.stream.records import Records

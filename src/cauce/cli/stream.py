@@ -205,7 +205,7 @@ def tail(
             return
         from rich.console import Console
 
-        from cauce.stream.screen import Screen, document_of
+        from cauce.stream.sinks.screen import Screen, document_of
 
         with closing(Screen(Console(), max(last, SHOWN))) as screen:
             for one in messages:

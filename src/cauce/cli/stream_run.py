@@ -28,7 +28,7 @@ from cauce.stream.worker import Counts, Worker
 from cauce.text.threads import available
 
 if TYPE_CHECKING:
-    from cauce.stream.windows import Windows
+    from cauce.stream.windows.windows import Windows
 
 DEAD_LETTERS = 5  # exit code: the source ended, and some messages were not answered
 EVERY = 5.0  # seconds between two lines of progress
@@ -149,7 +149,7 @@ def _counted(worker: Worker, settings: Stream, labels: Sequence[str], opening: O
     """Count results in windows, where that is asked for."""
     if not (settings.windows or settings.terms or settings.alerts):
         return None
-    from cauce.stream.windows import watching
+    from cauce.stream.windows.windows import watching
 
     stream = settings.TABLE.partition(".")[2] or f"{schemes.without_password(settings.from_)} {settings.group}"
     windows = watching(opening, stream, labels)

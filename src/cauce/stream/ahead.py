@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from cauce.stream.broker import Source
+from cauce.stream.contract import Source
 from cauce.stream.deliveries import Deliveries
 
 POLL = 0.25  # seconds that a source without messages is waited for at a time

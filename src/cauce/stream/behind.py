@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from cauce.stream.broker import Output
+from cauce.stream.contract import Output
 
 POLL = 0.25  # seconds after which what was written is looked at again: it may be time to settle it
 PATIENCE = 5.0  # seconds that `close` waits for a job: its broker may be gone

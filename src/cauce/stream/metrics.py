@@ -17,9 +17,9 @@ from prometheus_client.registry import Collector
 
 from cauce.errors import BadSetting, CauceError, InUse
 from cauce.histogram import Histogram
-from cauce.stream.moments import moments
 from cauce.stream.schemes import Group
-from cauce.stream.windows import Windows
+from cauce.stream.windows.moments import moments
+from cauce.stream.windows.windows import Windows
 from cauce.stream.worker import Counts, Handled
 
 LOOKED_AT = 600.0  # seconds of a moving share

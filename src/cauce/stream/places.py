@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from cauce.errors import InputError
 from cauce.stream import schemes
-from cauce.stream.broker import Apart, Output, Sink, Source
+from cauce.stream.contract import Apart, Output, Sink, Source
 from cauce.stream.records import Records
 from cauce.stream.results import Results
 from cauce.stream.schemes import Group, Opening

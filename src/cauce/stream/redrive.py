@@ -18,12 +18,12 @@ import pyarrow as pa
 from cauce.errors import FileMissing, InputError, writing
 from cauce.model import files
 from cauce.stream import places
-from cauce.stream.broker import Sink
+from cauce.stream.brokers.standard import Lines
+from cauce.stream.contract import Sink
 from cauce.stream.letter import raw
 from cauce.stream.message import Document
 from cauce.stream.records import Records
 from cauce.stream.schemes import Opening, Place, read
-from cauce.stream.standard import Lines
 
 AT_A_TIME = 500  # letters
 QUIET = 1.0  # seconds without a letter that is old enough after which there are no more
@@ -145,7 +145,7 @@ def _records(keys: list[str], lines: list[bytes]) -> Records:
 
 
 def _within_redis(source: Place, target: Place, opening: Opening, chosen: Redrive) -> None:
-    from cauce.stream.redis import server_of
+    from cauce.stream.brokers.redis import server_of
 
     server, start = server_of(source, opening), "-"
     newest = server(server.client.xrevrange, source.path, count=1)

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from cauce.errors import InputError, MissingExtra, UnknownScheme, nearest
 from cauce.settings import Stream
-from cauce.stream.broker import Sink, Source
+from cauce.stream.contract import Sink, Source
 from cauce.stream.patience import Patience
 from cauce.stream.records import Records
 from cauce.stream.results import Results

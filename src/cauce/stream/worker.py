@@ -19,8 +19,8 @@ from cauce.model.predictions import Predictions
 from cauce.settings import Stream
 from cauce.stream.ahead import Ahead
 from cauce.stream.behind import Behind
-from cauce.stream.broker import Output, Sink, Source
 from cauce.stream.columns import from_columns
+from cauce.stream.contract import Output, Sink, Source
 from cauce.stream.dedupe import Recent
 from cauce.stream.deliveries import SUSPECT, Deliveries, joined, together
 from cauce.stream.key import keys_of

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from cauce.errors import BadSetting, BrokerGone, InUse
 from cauce.model.model import echo_model
 from cauce.settings import Stream
-from cauce.stream.memory import MemorySink, MemorySource, Topic
+from cauce.stream.brokers.memory import MemorySink, MemorySource, Topic
 from cauce.stream.metrics import Lag, Metrics, Server, read
 from cauce.stream.places import joined
 from cauce.stream.schemes import Group

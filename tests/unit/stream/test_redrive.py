@@ -13,9 +13,9 @@ import pytest
 from cauce.errors import FileMissing, InputError
 from cauce.settings import Stream
 from cauce.stream import places
+from cauce.stream.brokers.memory import TOPICS
 from cauce.stream.deliveries import Deliveries
 from cauce.stream.letter import letters
-from cauce.stream.memory import TOPICS
 from cauce.stream.messages import read
 from cauce.stream.patience import Patience
 from cauce.stream.redrive import redrive

@@ -11,9 +11,9 @@ import pytest
 import cauce
 from cauce.model.model import Model, echo_model
 from cauce.settings import Stream
-from cauce.stream.memory import MemorySink, MemorySource, Topic
-from cauce.stream.parts import JsonLines, Parts
+from cauce.stream.brokers.memory import MemorySink, MemorySource, Topic
 from cauce.stream.places import joined
+from cauce.stream.sinks.parts import JsonLines, Parts
 from cauce.stream.worker import Counts, Worker
 
 
