@@ -145,7 +145,7 @@ def _records(keys: list[str], lines: list[bytes]) -> Records:
 
 
 def _within_redis(source: Place, target: Place, opening: Opening, chosen: Redrive) -> None:
-    from cauce.stream.brokers.redis import server_of
+    from cauce.stream.brokers.redis_server import server_of
 
     server, start = server_of(source, opening), "-"
     newest = server(server.client.xrevrange, source.path, count=1)

@@ -17,31 +17,21 @@ from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any
-from urllib.parse import SplitResult
 
 import orjson
-import redis
 from redis import exceptions
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from cauce.errors import AccessDenied, BrokerGone, CauceError, InputError
+from cauce.errors import CauceError, InputError
 from cauce.faults import fault
 from cauce.stream.brokers.redis_name import Name
+from cauce.stream.brokers.redis_server import Server, server_of
 from cauce.stream.contract import AtOnce, Output, Sink
 from cauce.stream.deliveries import SUSPECT, Deliveries, together
 from cauce.stream.message import Document
-from cauce.stream.patience import Patience
 from cauce.stream.records import Records
 from cauce.stream.results import Results
 from cauce.stream.schemes import Group, Opening, Place, Scheme
 
-GONE = (
-    exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError, exceptions.OutOfMemoryError,
-    exceptions.ClusterDownError, exceptions.TryAgainError,
-)  # fmt: skip
-DENIED = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
-SCRIPTED = 500  # rows that a script does at once: some 6 ms, for which the server answers nobody else
 TOUCHED = 1000  # entries that are touched in one command
 LOOKED_AT = 100  # entries that `tail` asks for at a time
 TYPICAL = 1 << 16  # bytes that an entry is thought to have before one was seen
@@ -78,70 +68,6 @@ for i = 3, #ARGV, 3 do
     end
   end
 end"""
-
-
-class Server:
-    """A Redis server, which may be gone for a while.
-
-    Args:
-        url: `redis://[user:password@]host[:port]/…?db=0`, or `rediss://`.
-
-    Raises:
-        AccessDenied: a wrong password, or no right to what a worker does.
-        BrokerGone: it cannot be reached, for longer than `patience` waits.
-        InputError: the URL cannot be read.
-
-    """
-
-    def __init__(self, url: SplitResult, db: str, patience: Patience) -> None:
-        self._patience = patience
-        try:
-            self.name = f"{url.hostname or 'localhost'}:{url.port or 6379}/{int(db)}"
-            self.client: Any = redis.Redis.from_url(
-                f"{url.scheme}://{url.netloc}/{int(db)}",
-                protocol=2,
-                socket_connect_timeout=5,
-                socket_timeout=30,
-                retry=Retry(NoBackoff(), 0),  # Patience tries again, and says so
-            )
-        except ValueError as error:
-            raise InputError(f"cannot read the address: {error}", hint="write it as redis://host:6379/stream") from None
-        for command in ("XREADGROUP", "XCLAIM"):  # as they come: a dictionary an entry would take as long as the model
-            self.client.set_response_callback(command, lambda answer, **_: answer)
-        self(self.client.ping)
-
-    def __call__(self, command: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Run a command; wait where the server is gone. A command may run twice: its answer may have been lost."""
-        return self._patience(lambda: self._translated(lambda: command(*args, **options)))
-
-    def scripted(self, script: Any, keys: list[str], head: list[Any], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Run a script over rows, a few at a time: others are answered between. What ran twice did nothing the second time."""
-
-        def run() -> None:
-            with self.client.pipeline(transaction=False) as together:
-                for start in range(0, len(rows), SCRIPTED):
-                    script(keys, [*head, *chain.from_iterable(rows[start : start + SCRIPTED])], client=together)
-                together.execute()
-
-        self(run)
-
-    def _translated(self, command: Callable[[], Any]) -> Any:
-        try:
-            return command()
-        except DENIED as error:
-            raise AccessDenied(
-                f"the Redis at {self.name} refuses: {error}", hint="write user and password: redis://user:password@host/stream"
-            ) from None
-        except GONE as error:
-            raise BrokerGone(
-                f"the Redis at {self.name} cannot be used: {error}", hint="start it, or wait longer with --wait"
-            ) from error
-        except exceptions.ResponseError as error:
-            if "WRONGTYPE" in str(error):  # alone, or of a script in a pipeline
-                raise InputError(
-                    f"a key of {self.name} is there already and is no stream", hint="name another stream"
-                ) from None
-            raise
 
 
 class RedisSource:
@@ -365,16 +291,6 @@ def _time(place: bytes) -> float:
     """Seconds since 1970 at which an entry was added; now, where its name was made up."""
     milliseconds = int(place.partition(b"-")[0])
     return milliseconds / 1000 if milliseconds > MADE_UP else time.time()
-
-
-def server_of(place: Place, opening: Opening) -> Server:
-    """The server of a place; those opened together share its connections."""
-    db = place.options.get("db", "0")
-    name = f"{place.scheme}://{place.url.netloc}/{db}"
-    if name not in opening.shared:
-        opening.shared[name] = Server(place.url, db, opening.patience)
-    server: Server = opening.shared[name]
-    return server
 
 
 def _source(place: Place, opening: Opening) -> RedisSource:
