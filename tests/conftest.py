@@ -355,5 +355,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
         versions = {"python": platform.python_version(), "cauce": version("cauce")}
         path = ROOT / "benchmarks" / "results" / "proofs.json"
         before = json.loads(path.read_text("utf-8"))["proofs"] if path.exists() else {}
+        before = {name: found for name, found in before.items() if (ROOT / name.partition("::")[0]).exists()}
         path.write_text(json.dumps({"proofs": dict(sorted((before | proofs).items())), "versions": versions}, indent=2) + "\n")
     return (yield)

@@ -1,6 +1,4 @@
-"""The counts of windows in a database, where workers add them up; the states of alerts, which one of them may change, and
-what is to be sent of that.
-"""
+"""What workers share in a database: the counts of windows, the states of alerts, and the messages that are not sent yet."""
 
 from __future__ import annotations
 
