@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "stream.json"
 CAUCE = [sys.executable, "-m", "cauce"]
 NAMES = (Redis.raw, Redis.scored)
-SMALL = 20_000  # messages of a run with NATS or Kafka: librdkafka's brokers keep little more
+SMALL = 60_000  # messages of a run with NATS or Kafka: librdkafka's brokers keep little more
 SKIPPED = 1.0  # seconds at the beginning of a latency run that do not count
 PATIENCE = 300.0  # seconds
 

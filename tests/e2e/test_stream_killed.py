@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
+from brokers import Jetstream, jetstream
+from nats.js.errors import NotFoundError
 from streaming import Worker, ended, entries, fill, held, killed, messages, rows, start, stream, until, wanted
+
+from cauce.settings import Stream
+from cauce.stream import places
+from cauce.stream.patience import Patience
+from cauce.stream.schemes import Opening
 
 COUNT = 600
 STEPS = ("stream.fetched", "stream.predicted", "stream.written", "stream.acknowledged")
@@ -44,13 +54,42 @@ class Way:
     def answered(self) -> Counter[int]:
         return Counter(one["id"] for one in (rows(self._folder) if self._folder else entries(self.client, self.to)))
 
-    def letters(self) -> Counter[str]:
-        return Counter(one["code"] for one in entries(self.client, self.dead))
+    def dead_letters(self) -> list[dict[str, Any]]:
+        return entries(self.client, self.dead)
 
     def done(self) -> bool:
         """Whether nothing waits and nobody holds anything."""
         (group,) = self.client.xinfo_groups(stream(self.raw)) or [{"lag": 1}]
         return group["lag"] == 0 and group["pending"] == 0
+
+
+class OverNats:
+    """From a NATS to the same."""
+
+    def __init__(self, client: Jetstream, address: str) -> None:
+        self.client, self.raw, self.to = client, f"{address}-raw", f"{address}-scored"
+
+    def start(self, env: Environment, *, deadly: bool = False) -> Worker:
+        return start("--from", self.raw, "--to", self.to, env=env, deadly=deadly)
+
+    def put(self, these: list[bytes]) -> None:
+        self.client.put(stream(self.raw), these)
+
+    def answered(self) -> Counter[int]:
+        return Counter(json.loads(one)["id"] for one in self.client.entries(stream(self.to)))
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        with suppress(NotFoundError):
+            return [json.loads(one) for one in self.client.entries(f"{stream(self.raw)}.dead")]
+        return []
+
+    def done(self) -> bool:
+        groups = places.groups(self.raw, Opening(Stream(), Patience(0, print, Event())))
+        return [(one.waiting, one.held) for one in groups if one.name == "cauce"] == [(0, 0)]
+
+
+def letters(way: Way | OverNats) -> Counter[str]:
+    return Counter(one["code"] for one in way.dead_letters())
 
 
 @pytest.fixture(params=["redis to redis", "redis to a folder"])
@@ -67,7 +106,7 @@ def check_step(step: str, way: Way, environment: Environment) -> None:
     until(way.done)
     ended(heir)
     assert way.answered() == wanted(COUNT)
-    assert way.letters() == {"empty_text": COUNT // 100}
+    assert letters(way) == {"empty_text": COUNT // 100}
 
 
 @pytest.mark.parametrize("step", ["stream.written:1", "stream.acknowledged:1"])
@@ -106,7 +145,7 @@ def check_random(kills: int, each: int, count: int, way: Way, environment: Envir
         assert one.returncode in (0, -signal.SIGTERM), said.decode()  # one that had only begun holds nothing yet
     whole = rounds * each
     assert way.answered() == wanted(whole)
-    assert way.letters() == {"empty_text": whole // 100}
+    assert letters(way) == {"empty_text": whole // 100}
 
 
 def test_killed_at_random_over_their_work_each_result_is_there_once(way: Way, environment: Environment) -> None:
@@ -136,7 +175,7 @@ def test_what_a_worker_at_full_speed_held_is_answered_within_10_seconds(way: Way
     assert way.answered() == wanted(200_000)
 
 
-def check_poison(attempts: int, way: Way, environment: Environment) -> None:
+def check_poison(attempts: int, way: Way | OverNats, environment: Environment) -> None:
     """One message of 100 kills whoever reads it: it alone becomes a dead letter, and after so many workers."""
     poison = b'{"id": 40, "text": "veneno"}'
     good = messages(range(100, 200))
@@ -145,7 +184,7 @@ def check_poison(attempts: int, way: Way, environment: Environment) -> None:
     env |= {"CAUCE_STREAM_MAX_ATTEMPTS": str(attempts), "CAUCE_STREAM_PART_SECONDS": "2"}
     deaths, worker = 0, way.start(env, deadly=True)
     end = time.monotonic() + 30 * attempts
-    while not way.client.exists(stream(way.dead)) or "too_many_attempts" not in way.letters() or not way.done():
+    while not (way.done() and "too_many_attempts" in letters(way)):
         assert time.monotonic() < end
         if worker.poll() is None:
             time.sleep(0.05)
@@ -155,14 +194,20 @@ def check_poison(attempts: int, way: Way, environment: Environment) -> None:
         worker = way.start(env, deadly=True)
     ended(worker)
     assert deaths == attempts
-    assert way.letters() == {"too_many_attempts": 1, "empty_text": 1}
-    (letter,) = [one for one in entries(way.client, way.dead) if one["code"] == "too_many_attempts"]
+    assert letters(way) == {"too_many_attempts": 1, "empty_text": 1}
+    (letter,) = [one for one in way.dead_letters() if one["code"] == "too_many_attempts"]
     assert (letter["raw"].encode(), letter["attempts"]) == (poison, attempts + 1)
     assert way.answered() == {n: 1 for n in range(100, 200) if n != 107}
 
 
 def test_a_message_that_kills_its_workers_takes_no_neighbor_along(way: Way, environment: Environment) -> None:
     check_poison(3, way, environment)
+
+
+@pytest.mark.parametrize("attempts", [2, pytest.param(5, marks=pytest.mark.prove)])
+def test_a_message_that_kills_its_workers_on_nats_takes_no_neighbor_along(attempts: int, environment: Environment) -> None:
+    with jetstream() as (client, address):
+        check_poison(attempts, OverNats(client, address), environment)
 
 
 @pytest.mark.prove

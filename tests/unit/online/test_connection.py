@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from cauce.online import connection
-from cauce.online.connection import MOST_HEAD, Connection
+from cauce import connection
+from cauce.connection import MOST_HEAD
+from cauce.online.connection import Connection
 
 PATIENCE = 1.0
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"

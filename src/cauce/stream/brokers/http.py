@@ -16,8 +16,8 @@ from typing import Any
 
 import uvicorn
 
+from cauce.connection import Connection
 from cauce.errors import InputError, InUse
-from cauce.stream.brokers.connection import Connection
 from cauce.stream.brokers.inbox import Inbox
 from cauce.stream.brokers.receiver import Receiver
 from cauce.stream.deliveries import Deliveries

@@ -24,8 +24,6 @@ from cauce.errors import BrokerGone, CauceError, InputError
 from cauce.stream.brokers.nats_client import ID, START, Address, Client, Connection, Sent, status
 from cauce.stream.brokers.nats_stream import (
     FORM,
-    NO_CONSUMER,
-    NO_STREAM,
     SECOND,
     covers,
     groups_of,
@@ -61,25 +59,27 @@ class NatsSource:
         self._closed = threading.Event()
         self._stream = self._pulls(self._join)
         self._typical = float(TYPICAL)
-        self._next_look, self._again = 0.0, False
         self._held = dict[str, str]()  # where an answer goes, by place
         self._given = deque[tuple[float, list[str]]]()  # when it was last said that these are worked on
         self._thread = threading.Thread(target=self._touch, name=f"touch {self._subject}", daemon=True)
         self._thread.start()
 
     def fetch(self, most: int, room: int, wait: float) -> Deliveries | None:
-        """What is there, else the first that comes."""
-        if time.monotonic() >= self._next_look:
-            self._again = self._pulls(self._given_again)
-            self._next_look = time.monotonic() + self._settings.takeover / 3
-        count = max(1, min(most, int(room / self._typical)))
-        frames = self._now(1 if self._again else count, room)
-        if self._again and frames and (more := self._beside(int(_facts(frames[0])[0]), count) - 1):
-            frames += self._now(more, room)
-        if not frames and wait > 0:
-            ask = {"batch": 1, "expires": max(int(wait * SECOND), 1)}
-            frames = self._pulls(lambda one: self._pull(one, ask, room, wait))
-        return self._deliveries(frames) if frames else None
+        """The first that comes, and what is there besides: it says how often it was given out, so how many may come with it.
+
+        Those that come again come before others. Whoever fetches them may die of one, and all that was fetched with it has been
+        given out once more then.
+        """
+        first: dict[str, Any] = {"expires": max(int(wait * SECOND), 1)} if wait > 0 else {"no_wait": True}
+        frames = self._pulls(lambda one: self._pull(one, {"batch": 1, **first}, room, wait))
+        if not frames:
+            return None
+        times, count = int(_facts(frames[0])[0]), max(1, min(most, int(room / self._typical)))
+        more = {1: count, SUSPECT: min(count, self._together)}.get(times, 1) - 1
+        if more:
+            ask = {"batch": more, "no_wait": True}
+            frames += self._pulls(lambda one: self._pull(one, ask, room, 0.0))
+        return self._deliveries(frames)
 
     def acknowledge(self, places: Sequence[str]) -> None:
         """The server answers to the last one, once it has taken them all."""
@@ -100,23 +100,6 @@ class NatsSource:
         config = stream_of(connection, self._subject, self._named, self._settings)
         join(connection, config, self._subject, self._settings)
         return str(config["name"])
-
-    def _given_again(self, connection: Connection) -> bool:
-        """Whether messages are about that were given out before: one says how many may be fetched with it.
-
-        Whoever fetches them may die of one, and what was fetched with it has been given out once more then.
-        """
-        name = f"CONSUMER.INFO.{self._stream}.{self._settings.group}"
-        found = connection.request(name, {}, unless=(NO_CONSUMER, NO_STREAM))
-        return bool(found and found["num_redelivered"])
-
-    def _beside(self, times: int, count: int) -> int:
-        """How many may be fetched together where the next was given out so often. Those that come again come before others."""
-        return count if times == 1 else min(count, self._together) if times == SUSPECT else 1
-
-    def _now(self, count: int, room: int) -> list[Msg]:
-        """What is there."""
-        return self._pulls(lambda one: self._pull(one, {"batch": count, "no_wait": True}, room, 0.0))
 
     def _pull(self, connection: Connection, ask: dict[str, Any], room: int, wait: float) -> list[Msg]:
         """Ask for messages: the server gives as many as were asked for, or ends with a status."""

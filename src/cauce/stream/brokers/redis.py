@@ -194,8 +194,10 @@ class RedisSource:
             if innocent := {place: count for place, count in times.items() if count < SUSPECT}:
                 return self._claimed(innocent)
             self._suspects.extend(times.items())
-        if self._suspects:
-            return self._claimed(dict([self._suspects.popleft()]))
+        while self._suspects:  # others take some of them over meanwhile
+            entries, attempts = self._claimed(dict([self._suspects.popleft()]))
+            if entries:
+                return entries, attempts
         self._next_look = time.monotonic() + self._takeover / 3
         return [], None
 

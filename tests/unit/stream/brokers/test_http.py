@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from cauce import connection
 from cauce.errors import InputError, InUse
 from cauce.settings import Stream
 from cauce.stream import schemes
-from cauce.stream.brokers import connection, receiver
 from cauce.stream.brokers import http as http_scheme
+from cauce.stream.brokers import receiver
 from cauce.stream.brokers.http import HttpSource
 from cauce.stream.deliveries import Deliveries
 from cauce.stream.patience import Patience
@@ -329,7 +330,7 @@ def test_senders_beside_each_other_are_each_answered_for_what_they_sent() -> Non
 
 
 def test_connections_beyond_the_bound_are_not_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "MOST", 2)
+    monkeypatch.setattr(connection, "most_connections", lambda: 2)
     with listening() as source:
         idle = [socket.create_connection(("127.0.0.1", source.port), timeout=20) for _ in range(2)]
         with pytest.raises((ConnectionError, http.client.HTTPException)):

@@ -56,6 +56,15 @@ def test_what_came_too_often_to_be_innocent_is_taken_over_alone_and_after_the_ot
     source.close()
 
 
+def test_what_another_took_over_meanwhile_is_passed_by_at_once(broker: tuple[Any, str]) -> None:
+    left(broker, 2, 2, 2)
+    one, other = opened(broker[1]), opened(broker[1])
+    found = [source.fetch(100, 1 << 20, 0.05) for source in (one, other, one)]
+    assert [some and some.data.to_pylist() for some in found] == [[b"0"], [b"1"], [b"2"]]
+    one.close()
+    other.close()
+
+
 @pytest.mark.parametrize(("most", "expected"), [(3, [1000, 200]), (2, [1] * 4)])
 def test_what_a_dead_worker_held_is_taken_over_together_if_each_can_be_tried_alone_yet(
     most: int, expected: list[int], broker: tuple[Any, str]
