@@ -55,12 +55,14 @@ lint: setup
 	$(BIN)/lint-imports
 
 # Three processes, a file each: what a file's tests share is made once. Many tests wait for a server or a clock, so two would leave a
-# processor idle.
+# processor idle. One that dies is not replaced: xdist would wait for ever for the rest of its file.
+TOGETHER := --numprocesses=3 --dist=loadfile --max-worker-restart=0
+
 test: lint clients
-	$(BIN)/pytest --numprocesses=3 --dist=loadfile
+	$(BIN)/pytest $(TOGETHER)
 
 cover: setup clients
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/pytest $(TOGETHER) --cov --cov-report=term:skip-covered
 
 prove: setup every-client $(if $(shell command -v npm),.venv/clients/js/.ready)
 	$(BIN)/pytest -m prove --timeout=1200
