@@ -102,6 +102,9 @@ def scan(data, offsets, limit, names, starts, words, status, ends, ops, revs, te
                 fine = False
                 break
             value = blank_end(data, at + 1, end)
+            if value >= end:
+                fine = False
+                break
             byte, plain = data[value], False
             if byte == QUOTE:
                 at, escaped = string_end(data, value + 1, end)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +26,22 @@ from cauce.stream.message import ANSWERS, CODES, OWN, Message, MessageError, bes
 from cauce.stream.messages import Messages, read
 from cauce.stream.results import Results
 
+# Every beginning of some messages, and of each with an end that may be cut off, in memory of its very length.
+CUT_OFF = r"""
+import numpy as np
+import pyarrow as pa
+
+from cauce.stream.messages import read
+
+whole = '{"id":"a","text":"h\\u00e9\\ud83d\\ude00 ñ","rev":-12,"op":"delete","x":[1.5e-3,{"b":null}],"created_at":12,"z":true}'
+for text in (whole, '{"":1}', '{"text":null}', '{"a":"😀"}'):
+    data = text.encode()
+    for cut in range(len(data) + 1):
+        for tail in (b"", b"-", b'"', b'"\\', b'"\\u12', b"\xf0\x9f", b"t", b"1.", b"1e"):
+            one = data[:cut] + tail
+            held = [pa.py_buffer(np.array([0, len(one)], np.int64)), pa.py_buffer(np.frombuffer(one, np.uint8).copy())]
+            read(pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, *held]), 1000, "text")
+"""
 LIMIT = 300
 NAMES = st.sampled_from([*OWN, "mensaje", "label", "input_label", "key", "user"]) | st.text()
 VALUES = st.recursive(
@@ -181,3 +201,9 @@ def test_an_answer_says_what_the_docs_say() -> None:
     results = Results(model, one, messages, keys_of("s", one.places, messages), model.predict(["hola"]), np.arange(1))
     (line,) = results.lines.to_pylist()
     assert {"labels", *orjson.loads(line)} == {"text", *ANSWERS}
+
+
+def test_nothing_is_read_behind_the_end_of_a_message(tmp_path: Path) -> None:
+    env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "CAUCE_KERNEL_CACHE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", CUT_OFF], env=env, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
