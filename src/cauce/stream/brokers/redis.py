@@ -195,7 +195,8 @@ class RedisSource:
                 return self._claimed(innocent)
             self._suspects.extend(times.items())
         while self._suspects:  # others take some of them over meanwhile
-            entries, attempts = self._claimed(dict([self._suspects.popleft()]))
+            place, count = self._suspects.popleft()
+            entries, attempts = self._claimed({place: count})
             if entries:
                 return entries, attempts
         self._next_look = time.monotonic() + self._takeover / 3

@@ -24,6 +24,7 @@ from cauce.errors import (
 from cauce.stream.patience import Patience
 
 T = TypeVar("T")
+MAKING = 0xCA0CE  # the number of the lock in PostgreSQL for making tables
 KINDS = ("sqlite", "postgresql")
 FORM = "sqlite:///file.db or postgresql://user@host/database"
 LOCKED_SECONDS = 10  # how long a transaction waits for another's
@@ -105,6 +106,13 @@ class Database:
             cause = error.orig
             known = _of_sqlite(cause, self.name) if isinstance(cause, sqlite3.Error) else _of_postgresql(cause, self.name)
             raise known from None  # the cause may quote a text
+
+
+def making(connection: sa.Connection) -> sa.Inspector:
+    """What is there, while nobody else makes tables: in PostgreSQL `if not exists` fails for the second of two at once."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING)))
+    return sa.inspect(connection)
 
 
 def _engine(url: sa.URL, options: Mapping[str, str]) -> sa.Engine:

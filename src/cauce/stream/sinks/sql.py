@@ -23,11 +23,10 @@ from cauce.errors import InputError
 from cauce.stream.contract import AtOnce
 from cauce.stream.results import Results
 from cauce.stream.schemes import Opening, Place, Scheme
-from cauce.stream.sinks.database import Database
+from cauce.stream.sinks.database import Database, making
 
 TABLE = "scored"
 LONGEST = 63  # letters of a table's name: PostgreSQL cuts longer ones
-MAKING = 0xCA0CE  # the number of the lock in PostgreSQL for making a table
 DELETE: sa.ColumnElement[str] = sa.literal_column("'delete'")
 Put = Callable[[sa.Connection, pa.RecordBatch], object]
 
@@ -88,9 +87,7 @@ def _table(name: str) -> sa.Table:
 
 def _make(connection: sa.Connection, table: sa.Table) -> None:
     """Make the table, or see whether the one that is there will do."""
-    if connection.dialect.name == "postgresql":  # where `if not exists` fails for the second of two that begin together
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING)))
-    there = sa.inspect(connection)
+    there = making(connection)
     if not there.has_table(table.name, table.schema):
         connection.execute(CreateTable(table, if_not_exists=True))
         return

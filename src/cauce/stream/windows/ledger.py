@@ -11,12 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
-from cauce.stream.sinks.database import Database
+from cauce.stream.sinks.database import Database, making
 from cauce.stream.windows.outbox import Message
 from cauce.stream.windows.tally import Cell
 
 LEFT = timedelta(seconds=30)  # after which a message that no worker says it holds is another's to send
-MAKING = 0xCA0CF  # the number of the lock in PostgreSQL for making the tables
 METADATA = sa.MetaData()
 WINDOWS = sa.Table(
     "windows",
@@ -159,9 +158,7 @@ def _utc(stamp: datetime) -> datetime:
 
 
 def _make(connection: sa.Connection) -> None:
-    if connection.dialect.name == "postgresql":  # where `if not exists` fails for the second of two that begin together
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING)))
-    there, lite = sa.inspect(connection), connection.dialect.name == "sqlite"
+    there, lite = making(connection), connection.dialect.name == "sqlite"
     for table in METADATA.sorted_tables:
         if not there.has_table(table.name):
             connection.execute(CreateTable(table, if_not_exists=True))
